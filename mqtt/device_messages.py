@@ -15,8 +15,8 @@ from mqtt.message_model import (
     SeqOrZero,
     ShortText,
     Slug,
-    printable,
 )
+from mqtt.printable_text import printable
 
 DeviceStateName = Literal["birth", "ready", "degraded", "out-of-order", "offline"]
 DEVICE_STATES = frozenset(get_args(DeviceStateName))

@@ -96,8 +96,3 @@ def validation_code(error: ValidationError) -> str:
     place = error.errors(include_url=False, include_input=False, include_context=False)[0]["loc"]
     words = "-".join(str(step) for step in place if step in _known_field_names).replace("_", "-").lower()
     return f"bad-{words}"[:48] if words else "not-an-event"
-
-
-def printable(text: str) -> str:
-    """A text of a device for a terminal, a log or a table: without line breaks, escape codes and changes of direction."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)

@@ -5,7 +5,7 @@ from datetime import tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from kiosk.config import Settings
+from kiosk.config.schema import Settings
 from kiosk.core.ports import KioskError
 
 DEFAULT_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")

@@ -41,14 +41,18 @@ OTHER_COMMANDS = {
 ENTRY_POINTS = "kiosk.commands"
 CENTRE_ENTRY_POINTS = "kiosk.centre.commands"
 CENTRE_COMMANDS = {
+    "acknowledge": "kiosk.cli.centre.operator_commands:acknowledge",
     "backup": "kiosk.cli.centre.backup:backup",
     "check": "kiosk.cli.centre.check:check",
     "command": "kiosk.cli.centre.remote:command",
+    "forget": "kiosk.cli.centre.operator_commands:forget",
     "init": "kiosk.cli.centre.init:init",
+    "leave": "kiosk.cli.centre.leave:leave",
     "lists": "kiosk.cli.centre.lists:lists",
     "migrate": "kiosk.cli.centre.backup:migrate",
     "restore": "kiosk.cli.centre.backup:restore",
     "sealing-key": "kiosk.cli.centre.sealing_key:sealing_key",
+    "status": "kiosk.cli.centre.status:status",
     "verify-backup": "kiosk.cli.centre.backup:verify_backup",
 }
 """Commands of `kiosk centre` that a running centre does not need."""

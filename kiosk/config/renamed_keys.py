@@ -57,8 +57,6 @@ VALUES: Mapping[str, Mapping[str, str]] = {
     "access.on_unset_clock": {"pass": "allow", "fail": "deny"},
 }
 """New key -> old value -> new value."""
-CENTRE_KEYS = {"site_root": "topic_prefix", "share": "share_group", "drain_per_s": "backlog_events_per_s"}
-"""Old key -> new key of the file of `kiosk centre --config`."""
 _DEPTH = 3
 """The deepest settings are of the form gpio.patterns.pass_hz."""
 

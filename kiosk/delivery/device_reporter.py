@@ -9,7 +9,7 @@ from kiosk.core.ports import NoticeLike, Outbox
 from kiosk.core.status import HealthCheck
 from mqtt.connection import Connection, OutgoingMessage
 from mqtt.device_messages import CheckResult, HealthMessage, HealthNotice, StateMessage
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 from mqtt.topics import DeviceTopics, TopicKind
 
 HEALTH_INTERVAL_S = 60.0

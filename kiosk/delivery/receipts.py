@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 from kiosk.core.ports import Outbox
 from kiosk.delivery.event_encoder import event_id, event_id_bytes
+from kiosk.delivery.inflight_window import InflightMessage, InflightWindow
 from mqtt.events import SEQ_CONFLICT, Receipt, digest_of_ids
-from mqtt.inflight_window import InflightMessage, InflightWindow
 from mqtt.sequence_ranges import Range, RangeSet
 
 log = logging.getLogger(__name__)

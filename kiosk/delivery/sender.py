@@ -8,11 +8,11 @@ from typing import Literal
 from kiosk.core.ports import Outbox
 from kiosk.delivery import quarantine_retry
 from kiosk.delivery.event_encoder import EventEncoder
+from kiosk.delivery.inflight_window import InflightMessage, InflightWindow
 from kiosk.delivery.poison_messages import PoisonMessageDetector
 from kiosk.delivery.size_limits import SizeLimits
 from mqtt import events
 from mqtt.connection import Connection, OutgoingMessage
-from mqtt.inflight_window import InflightMessage, InflightWindow
 from mqtt.topics import DeviceTopics, TopicKind
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mqtt.centre.ingest.database import POSTGRES_SCHEMES, open_ledger, open_query
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 
 MIGRATION_LOCK = 0x48554532
 """Advisory lock of PostgreSQL: two processes that start at the same time migrate one after the other."""

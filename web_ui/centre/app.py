@@ -5,8 +5,8 @@ import logging
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from mqtt.centre.ingest.ledger import LedgerError
-from mqtt.message_model import printable
+from mqtt.centre.ingest.ledger_error import LedgerError
+from mqtt.printable_text import printable
 from web_ui.auth.login_throttle import LoginThrottle
 from web_ui.centre.access import CentreContext, centre_extension, check_marks, public
 from web_ui.centre.data.calendar import utc_now
@@ -20,6 +20,7 @@ from web_ui.centre.pages.audit import audit_page
 from web_ui.centre.pages.commands import command_pages
 from web_ui.centre.pages.enrolment import enrolment_pages
 from web_ui.centre.pages.metrics import metrics_page
+from web_ui.centre.pages.own_account.second_factor import second_factor_pages
 from web_ui.centre.pages.rendering import page_formatter, render_plain
 from web_ui.centre.pages.sign_in import sign_in_pages
 from web_ui.centre.pages.sites import site_pages
@@ -44,6 +45,7 @@ def create_app(settings: CentreWebSettings) -> tuple[Flask, Refresher]:
     security_headers.add_security_checks(app, settings.allowed_hosts)
     for blueprint in (
         sign_in_pages,
+        second_factor_pages,
         area_pages,
         site_pages,
         alert_pages,

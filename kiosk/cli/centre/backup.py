@@ -17,9 +17,9 @@ from mqtt.centre.backup.copying import Copy
 from mqtt.centre.backup.encrypted_file import is_locked, open_identity, parse_recipient, read_encrypted, write_encrypted
 from mqtt.centre.backup.records import CopyError, CopyHeader, TableSum
 from mqtt.centre.backup.tables import TableWriter, open_reader, open_writer
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.schema_parts import is_postgres
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 
 NAME = re.compile(r"centre-\d{8}T\d{6}Z\.age")
 

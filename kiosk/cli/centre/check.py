@@ -15,8 +15,8 @@ from cryptography.x509.oid import NameOID
 from mqtt.centre.backup.encrypted_file import parse_recipient
 from mqtt.centre.backup.records import CopyError
 from mqtt.centre.ingest.database import open_query
-from mqtt.centre.ingest.ledger import LedgerError
-from mqtt.message_model import printable
+from mqtt.centre.ingest.ledger_error import LedgerError
+from mqtt.printable_text import printable
 
 SOON = timedelta(days=30)
 

@@ -14,11 +14,11 @@ from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.list_delta import make_delta
 from mqtt.centre.accounts.audit import CentreAuditEntry
 from mqtt.centre.ingest.database import open_query
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.remote import lists as store
 from mqtt.centre.remote.lists import ListNotTakenError, NewList
 from mqtt.centre.remote.schema import prepare_remote
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 from mqtt.remote.lists import MAX_CONTENT_BYTES
 
 MIN_REASON_LENGTH = 10

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from kiosk.config.renamed_keys import CENTRE_KEYS
 from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.config.unknown_keys import unknown_key_message
 
 INSTALLED_FILE = Path("/etc/entrance-centre/centre.toml")
 """Written by `kiosk centre init`. Without --config it is used where it exists."""
+RENAMED_KEYS = {"site_root": "topic_prefix", "share": "share_group", "drain_per_s": "backlog_events_per_s"}
+"""Old key -> new key."""
 _PATH = "kiosk.cli.centre.option_file"
 """Key of the file's path in the context."""
 
@@ -125,5 +126,5 @@ def _value_error(value: object, *, many: bool) -> str:
 
 
 def _key_error(key: str, known: Collection[str]) -> str:
-    renamed = CENTRE_KEYS.get(key)
+    renamed = RENAMED_KEYS.get(key)
     return f"this key is now {renamed}." if renamed else unknown_key_message(key, known)

@@ -14,11 +14,11 @@ import click
 from kiosk.credentials.issuing.output_files import write_output
 from kiosk.system.translations import Translator, translator
 from mqtt.centre.ingest.database import Query, open_query
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.remote import store
 from mqtt.centre.remote.schema import prepare_remote
 from mqtt.centre.remote.store import CommandNotTakenError, CommandRow, NewCommand
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 from mqtt.remote.commands import MAX_LIFETIME, CommandName, ReplyState
 
 POLL_S = 0.3

@@ -13,7 +13,8 @@ from kiosk.core.ports import Clock, StoreError
 from kiosk.delivery.remote.replies import ReplyQueue
 from kiosk.storage.command_journal import STARTED, CommandEntry, CommandJournal
 from mqtt.connection import Acknowledged, Connection, IncomingMessage, OutgoingMessage
-from mqtt.message_model import InvalidMessageError, printable
+from mqtt.message_model import InvalidMessageError
+from mqtt.printable_text import printable
 from mqtt.remote.command_guard import AcceptedCommand, CommandGuard, Refusal, RefusalCode
 from mqtt.remote.commands import HelloMessage, ReplyMessage, ReplyState
 from mqtt.remote.lists import ListMessage

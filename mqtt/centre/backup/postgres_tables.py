@@ -13,7 +13,7 @@ from psycopg import sql
 
 from mqtt.centre.backup.records import CopyError, Row, TableSum, Value, row_line
 from mqtt.centre.backup.tables import LEFT_OUT, SINGLETONS, Table, in_order, prepare_all
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.postgres.address import connection_options
 from mqtt.centre.postgres.partitions import DayPartitions
 from mqtt.centre.postgres.rows import event_date

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mqtt.centre.backup.records import CopyError, Row, TableSum, row_line
 from mqtt.centre.backup.tables import LEFT_OUT, SINGLETONS, Table, in_order, prepare_all
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.sqlite.schema import MIGRATIONS
 
 _SELECT_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mqtt.centre.fleet.status import DeviceStatus, Finding, format_ranges
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 
 MAX_LISTED = 100
 """More devices than these are listed only where something is wrong with them, or where they were asked for."""

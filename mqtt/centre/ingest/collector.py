@@ -16,7 +16,8 @@ from mqtt.centre.ingest.backlog_answers import BacklogAnswers
 from mqtt.centre.ingest.batch import BatchContents, IngestedMessage, ReceivedHealth, ReceivedState, Recorded, StreamKey
 from mqtt.centre.ingest.further_messages import FurtherMessages
 from mqtt.centre.ingest.inbox import FairInbox
-from mqtt.centre.ingest.ledger import Ledger, LedgerError
+from mqtt.centre.ingest.ledger import Ledger
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.ingest.receipts import receipt_messages
 from mqtt.connection import (
     BrokerConnectionError,
@@ -31,7 +32,8 @@ from mqtt.connection import (
 )
 from mqtt.device_messages import BacklogRateMessage, CentreStateMessage, HealthMessage, StateMessage
 from mqtt.events import BacklogRateChange, InvalidEvent
-from mqtt.message_model import InvalidMessageError, printable
+from mqtt.message_model import InvalidMessageError
+from mqtt.printable_text import printable
 from mqtt.topics import DeviceTopics, TopicKind
 
 log = logging.getLogger(__name__)

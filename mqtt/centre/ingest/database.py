@@ -4,20 +4,26 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mqtt.centre.ingest.ledger import Ledger, LedgerError, LedgerFullError
-from mqtt.centre.sqlite.ledger import BUSY_TIMEOUT_S, SqliteLedger
+from mqtt.centre.ingest.ledger_error import LedgerError, LedgerFullError
+
+if TYPE_CHECKING:
+    from mqtt.centre.ingest.ledger import Ledger
 
 Query = Callable[..., list[dict[str, Any]]]
 """Runs a statement with `?` for its values. Returns rows by column name. Writes are committed at the end."""
 
+_BUSY_TIMEOUT_S = 10.0
 POSTGRES_SCHEMES = ("postgresql://", "postgres://")
 
 
-def open_ledger(database: str) -> Ledger:
+def open_ledger(database: str) -> "Ledger":
     """`database` is a file, or postgresql://user@host/name. Raises LedgerError."""
+    # A query needs neither: a ledger loads pydantic, and sqlite_utils loads NumPy where it is installed.
     if not database.startswith(POSTGRES_SCHEMES):
+        from mqtt.centre.sqlite.ledger import SqliteLedger  # noqa: PLC0415
+
         return SqliteLedger(Path(database))
     try:
         from mqtt.centre.postgres.ledger import PostgresLedger  # noqa: PLC0415 - an extra: most centres are one file
@@ -54,7 +60,7 @@ def open_query(database: str) -> Iterator[Query]:
 def _connect_sqlite(database: str) -> sqlite3.Connection:
     """On a full disk SQLite cannot make its shared memory file. A connection for itself alone needs none."""
     for options in ("", "PRAGMA locking_mode = EXCLUSIVE"):
-        connection = sqlite3.connect(f"file:{database}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S)
+        connection = sqlite3.connect(f"file:{database}?mode=rw", uri=True, timeout=_BUSY_TIMEOUT_S)
         try:
             connection.execute(options)
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()

@@ -12,14 +12,6 @@ from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import DeviceTopics
 
 
-class LedgerError(Exception):
-    """The ledger cannot be read or written at present. No message is at fault. The text is for the operator of the centre."""
-
-
-class LedgerFullError(LedgerError):
-    """The disk is full."""
-
-
 @dataclass(frozen=True, slots=True)
 class LedgerCounts:
     """What the centre has of all devices."""

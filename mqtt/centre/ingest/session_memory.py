@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from mqtt.centre.ingest.database import open_query
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from mqtt.centre.ingest.batch import (
     group_by_stream,
     last_seen,
 )
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.postgres import hourly, reports
 from mqtt.centre.postgres.address import connection_options
 from mqtt.centre.postgres.devices import KnownNumbers, StreamNumbers

@@ -2,7 +2,7 @@
 
 from psycopg import Connection
 
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 
 SCHEMA_LOCK = 0x48554531
 """Advisory lock: two centres that start at the same time migrate one after the other."""

@@ -12,12 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mqtt import topics
 from mqtt.centre.ingest.database import open_query
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.remote.lists import has_devices_behind, take_lists
 from mqtt.centre.remote.sending import expire_commands, has_open_commands, save_hello, take_commands
 from mqtt.centre.remote.store import save_reply
 from mqtt.connection import Connection, IncomingMessage, OutgoingMessage
-from mqtt.message_model import InvalidMessageError, printable
+from mqtt.message_model import InvalidMessageError
+from mqtt.printable_text import printable
 from mqtt.remote.commands import HelloMessage, ReplyMessage
 from mqtt.topics import DeviceTopics, TopicKind
 

@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 
 BUSY_TIMEOUT_S = 10.0
 

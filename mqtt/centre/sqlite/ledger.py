@@ -26,7 +26,8 @@ from mqtt.centre.ingest.batch import (
     last_seen,
     update_stream,
 )
-from mqtt.centre.ingest.ledger import LedgerCounts, LedgerError
+from mqtt.centre.ingest.ledger import LedgerCounts
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.sqlite import hourly, reports
 from mqtt.centre.sqlite.reserved_space import reserve_space
 from mqtt.centre.sqlite.schema import migrate

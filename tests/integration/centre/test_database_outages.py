@@ -16,7 +16,8 @@ from kiosk.cli.centre.command import centre
 from kiosk.core.model import StoredEvent
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.database import open_query
-from mqtt.centre.ingest.ledger import Ledger, LedgerError
+from mqtt.centre.ingest.ledger import Ledger
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.postgres.ledger import PostgresLedger
 from mqtt.centre.registry.model import RegistryRows
 from mqtt.centre.registry.tree import make_registry

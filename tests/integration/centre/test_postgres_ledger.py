@@ -25,7 +25,8 @@ from mqtt import device_messages
 from mqtt import events as envelope
 from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.ledger import Ledger, LedgerError
+from mqtt.centre.ingest.ledger import Ledger
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.postgres import schema as postgres_schema
 from mqtt.centre.postgres.ledger import PostgresLedger
 from mqtt.centre.postgres.rows import COPY_COLUMNS, COPY_HEADER, COPY_TRAILER, event_date, pack_rows

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.inflight_window import InflightWindow
+from kiosk.delivery.inflight_window import InflightWindow
 from mqtt.sequence_ranges import RangeSet
 
 spans = st.tuples(st.integers(1, 60), st.integers(0, 8)).map(lambda pair: (pair[0], pair[0] + pair[1]))

@@ -9,8 +9,8 @@ from kiosk.core.ports import KioskError
 from kiosk.system.logs import configure_logging
 from kiosk.system.wakeup import WakeupPipe
 from mqtt.centre.enrolment.schema import prepare_enrolment
-from mqtt.centre.ingest.ledger import LedgerError
-from mqtt.message_model import printable
+from mqtt.centre.ingest.ledger_error import LedgerError
+from mqtt.printable_text import printable
 from web_ui.centre.data.calendar import utc_now
 from web_ui.centre.data.fleet import FleetReader
 from web_ui.centre.notify.notifier import check_city, send_reports, unknown_areas

@@ -5,7 +5,7 @@ import re
 import click
 
 from mqtt.centre.accounts.audit import AuditHead, read_audit, read_head, verify_audit
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 from web_ui.centre.commands.options import reading
 
 

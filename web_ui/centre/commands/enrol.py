@@ -29,8 +29,8 @@ from mqtt.centre.enrolment.settings import (
     write_settings,
 )
 from mqtt.centre.ingest.database import Query, open_query
-from mqtt.centre.ingest.ledger import LedgerError
-from mqtt.message_model import printable
+from mqtt.centre.ingest.ledger_error import LedgerError
+from mqtt.printable_text import printable
 from mqtt.remote.signature import FleetKeyError, load_fleet_public_keys
 from web_ui.centre.commands.options import with_reason
 from web_ui.centre.enrolment_codes import about_request, invitation_text

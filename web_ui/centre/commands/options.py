@@ -10,8 +10,8 @@ import click
 from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit
 from mqtt.centre.alerts.store import prepare_alerts
 from mqtt.centre.ingest.database import Query, open_query
-from mqtt.centre.ingest.ledger import LedgerError
-from mqtt.message_model import printable
+from mqtt.centre.ingest.ledger_error import LedgerError
+from mqtt.printable_text import printable
 
 MIN_REASON_LENGTH = 10
 """In characters."""

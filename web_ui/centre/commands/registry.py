@@ -9,7 +9,7 @@ from kiosk.core.rules import OpeningHours
 from kiosk.system.csv_output import csv_text
 from mqtt.centre.registry.csv_format import COLUMNS, file_rows
 from mqtt.centre.registry.store import RegistryFileError, check_files, import_files, read_rows
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 from web_ui.centre.commands.options import audited, reading, with_reason
 
 SAMPLE = "data/hue-areas-2025.csv"

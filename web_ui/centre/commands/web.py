@@ -7,10 +7,10 @@ import click
 from kiosk.core.ports import KioskError
 from kiosk.system.logs import configure_logging
 from mqtt.centre.enrolment.schema import prepare_enrolment
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.remote.schema import prepare_remote
 from mqtt.centre.tracing.cases.schema import prepare_tracing
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 from web_ui.centre.commands.case_key_option import CASE_KEYS_OF_POSTGRES, case_keys_folder
 from web_ui.centre.serve import run_centre_server
 from web_ui.centre.settings import CentreWebSettings

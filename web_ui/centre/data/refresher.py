@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
-from mqtt.centre.ingest.ledger import LedgerError
-from mqtt.message_model import printable
+from mqtt.centre.ingest.ledger_error import LedgerError
+from mqtt.printable_text import printable
 from web_ui.centre.data.calendar import local_day
 from web_ui.centre.data.day_cache import DayCache
 from web_ui.centre.data.fleet import FleetReader

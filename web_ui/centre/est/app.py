@@ -21,8 +21,8 @@ from mqtt.centre.enrolment.certificate_request import (
 from mqtt.centre.enrolment.invitations import TOKEN_BYTES, EnrolmentRefusedError, Refusal
 from mqtt.centre.enrolment.service import EnrolmentService, Issued, RenewalRefusedError
 from mqtt.centre.enrolment.settings import NotSetUpError
-from mqtt.centre.ingest.ledger import LedgerError
-from mqtt.message_model import printable
+from mqtt.centre.ingest.ledger_error import LedgerError
+from mqtt.printable_text import printable
 from web_ui.centre.data.calendar import utc_now
 from web_ui.centre.est.request_rate import RequestRate
 from web_ui.server.tls import CLIENT_CERTIFICATE

@@ -15,10 +15,10 @@ from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit
 from mqtt.centre.accounts.roles import Grant, OfficerRole
 from mqtt.centre.alerts.store import prepare_alerts
 from mqtt.centre.ingest.database import open_query
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.registry.csv_format import COLUMNS
 from mqtt.centre.registry.store import import_files, read_rows
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 
 ROLE, DATABASE = "entrance-centre", "entrance"
 FIRST_DAY = date(2000, 1, 1)

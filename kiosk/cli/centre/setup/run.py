@@ -19,8 +19,8 @@ from kiosk.cli.centre.setup.writing import WritingError, is_known, remove, write
 from kiosk.core import file_names
 from mqtt.broker.certificates import PkiError
 from mqtt.centre.accounts.accounts import AccountChangeError
-from mqtt.centre.ingest.ledger import LedgerError
-from mqtt.message_model import printable
+from mqtt.centre.ingest.ledger_error import LedgerError
+from mqtt.printable_text import printable
 
 SHEET_NAME = "key-sheet"
 _MEMORY = Path("/dev/shm")  # noqa: S108  a folder in memory, in which a private folder is made

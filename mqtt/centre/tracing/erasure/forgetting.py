@@ -11,7 +11,7 @@ from uuid import UUID
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.remote.store import CommandNotTakenError, NewCommand, add_command
 from mqtt.centre.tracing.cases.cases import iso_text
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 from mqtt.remote.commands import MAX_FORGOTTEN, MAX_LIFETIME, CommandName, ReplyState
 
 log = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from mqtt.centre.ingest.database import open_query
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.tracing.cases.cases import expire_cases
 from mqtt.centre.tracing.cases.schema import prepare_tracing
 from mqtt.centre.tracing.erasure.forgetting import forget_on_devices
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 
 log = logging.getLogger(__name__)
 INTERVAL_S = 30.0

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from mqtt.centre.accounts.audit import take_turn
 from mqtt.centre.ingest.database import Query, open_query
-from mqtt.centre.ingest.ledger import LedgerFullError
+from mqtt.centre.ingest.ledger_error import LedgerFullError
 from mqtt.centre.schema_parts import is_postgres
 from mqtt.centre.sqlite.reserved_space import release_space
 from mqtt.centre.tracing.cases.case_keys import CaseKeys

@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 
 from kiosk.cli.doctor.device_checks import daemon_checks
 from kiosk.cli.status import status
-from kiosk.config import effective, load_settings
+from kiosk.config import effective
+from kiosk.config.loader import load_settings
 from kiosk.simulation.sandbox import Sandbox, temporary_sandbox
 from kiosk.system import status_file
 from tests.fakes.data import status_snapshots

@@ -10,7 +10,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from kiosk.cli.centre.command import centre
-from kiosk.config.renamed_keys import CENTRE_KEYS
+from kiosk.cli.centre.option_file import RENAMED_KEYS
 from kiosk.core.model import AccessEvent, ClockQuality
 from mqtt import device_messages
 from mqtt.centre.sqlite.ledger import SqliteLedger
@@ -85,7 +85,7 @@ def test_old_keys_of_a_centre_s_file_are_all_reported_with_their_new_names(centr
         "databse: no such setting; did you mean 'database'?",
     ):
         assert message in done.output
-    assert set(CENTRE_KEYS.values()) <= {str(option.name) for option in centre.params}
+    assert set(RENAMED_KEYS.values()) <= {str(option.name) for option in centre.params}
 
 
 def test_status_of_no_database_is_one_sentence(centre_file: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.sqlite import schema as sqlite_schema
 from mqtt.centre.sqlite.ledger import SqliteLedger, read_counts
 from mqtt.centre.sqlite.schema import APPLICATION_ID, MIGRATIONS

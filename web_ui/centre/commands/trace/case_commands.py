@@ -10,7 +10,7 @@ from mqtt.centre.tracing.cases.cases import CaseError, CaseRequest, CaseState, P
 from mqtt.centre.tracing.cases.questions import read_questions
 from mqtt.centre.tracing.cases.schema import prepare_tracing
 from mqtt.centre.tracing.search.answering import delete_expired
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 from web_ui.centre.commands.trace.context import TraceSettings, in_words, signed_in, with_account
 from web_ui.centre.data.calendar import CITY_ZONE, local_day, utc_now
 

@@ -12,7 +12,7 @@ import click
 from mqtt.centre.accounts.accounts import is_password
 from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit, take_turn
 from mqtt.centre.ingest.database import Query, open_query
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.registry.model import Area
 from mqtt.centre.registry.store import read_rows
 from mqtt.centre.registry.tree import Registry, make_registry
@@ -23,7 +23,7 @@ from mqtt.centre.tracing.core.site_choice import UnknownSiteError
 from mqtt.centre.tracing.keys.private_keys import PrivateKeyError
 from mqtt.centre.tracing.search.sources import LedgerSource, source_of_area
 from mqtt.centre.tracing.search.unsealing_pool import UnsealingError
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 from web_ui.centre.data.calendar import CITY_ZONE, local_day, utc_now
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -15,7 +15,7 @@ from mqtt.centre.tracing.erasure.breach import read_breach
 from mqtt.centre.tracing.erasure.certificate import ErasureCertificate, read_certificate
 from mqtt.centre.tracing.erasure.erasing import erase_person
 from mqtt.centre.tracing.erasure.forgetting import forget_on_devices
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 from web_ui.centre.commands.trace.context import TraceSettings, in_words, signed_in, with_account
 from web_ui.centre.data.calendar import CITY_ZONE, utc_now
 from web_ui.centre.data.tables import Table

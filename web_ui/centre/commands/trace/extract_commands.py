@@ -10,12 +10,12 @@ from kiosk.system.atomic_files import write_file
 from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit
 from mqtt.centre.backup.encrypted_file import open_identity, parse_recipient, read_encrypted, write_encrypted
 from mqtt.centre.backup.records import CopyError
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.schema_parts import is_postgres
 from mqtt.centre.tracing.cases import cases
 from mqtt.centre.tracing.extract.loading import ExtractError, load_extract
 from mqtt.centre.tracing.extract.writing import ExtractCounts, extract_lines
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 from web_ui.centre.commands.trace.context import (
     TIME_FORMATS,
     TraceSettings,

@@ -11,7 +11,7 @@ from mqtt.centre.ingest.database import open_query
 from mqtt.centre.tracing.cases import cases
 from mqtt.centre.tracing.cases.questions import find_question, read_answer
 from mqtt.centre.tracing.core.answers import Answer
-from mqtt.message_model import printable
+from mqtt.printable_text import printable
 from web_ui.centre.commands.trace.context import TraceSettings, in_words, ledger_source, signed_in, with_account
 from web_ui.centre.data.calendar import CITY_ZONE, utc_now
 from web_ui.centre.data.tables import BYTE_ORDER_MARK, Table

@@ -10,8 +10,8 @@ from pathlib import Path
 from flask import Blueprint, Response
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk.config import ConfigError
 from kiosk.config.effective import EffectiveSetting, read_effective_settings
+from kiosk.config.loader import ConfigError
 from kiosk.system import support_files
 from web_ui.auth import access_control
 from web_ui.auth.access_control import AuthContext

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from kiosk.app.builders.gate import open_event_store
 from kiosk.cli.maintenance.purge import purge, purge_expired
-from kiosk.config import load_settings
+from kiosk.config.loader import load_settings
 from kiosk.core.model import ClockQuality, ClockReading
 from kiosk.core.ports import KioskError
 from kiosk.simulation.sandbox import temporary_sandbox

@@ -19,7 +19,7 @@ from mqtt import device_messages, events, topics
 from mqtt.centre.ingest import receipts
 from mqtt.centre.ingest.batch import IngestedMessage
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.sqlite.ledger import SqliteLedger, read_counts
 from mqtt.connection import Connection, ConnectionEvent, IncomingMessage, OutgoingMessage
 from mqtt.sequence_ranges import RangeSet
