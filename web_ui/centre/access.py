@@ -26,6 +26,8 @@ from web_ui.centre.data.fleet import DeviceNow, Fleet, FleetReader, SiteNow
 from web_ui.centre.settings import CentreWebSettings
 
 SESSION_COOKIE = "centre-session"
+WAITING_COOKIE = "centre-sign-in"
+"""Of a person who gave the right password, and not yet the code of their second factor."""
 PUBLIC, SIGNED_IN, TOKEN = "public", "signed-in", "token"
 _EXTENSION = "centre"
 _MARK = "centre_access"
@@ -208,4 +210,12 @@ def write_audit(query: Query, what: str, about: str = "", why: str = "", area: i
 def set_session_cookie(answer: Response, token: str) -> Response:
     """Give the browser its session."""
     answer.set_cookie(SESSION_COOKIE, token, httponly=True, samesite="Strict", secure=request.is_secure)
+    return answer
+
+
+def set_waiting_cookie(answer: Response, token: str) -> Response:
+    """The browser must now give a code."""
+    answer.set_cookie(
+        WAITING_COOKIE, token, httponly=True, samesite="Strict", secure=request.is_secure, path="/sign-in"
+    )
     return answer

@@ -110,14 +110,12 @@ def read_accounts(query: Query, name: str | None = None) -> list[Account]:
     ]
 
 
-def sign_in(query: Query, name: str, password: str, address: str, now: datetime) -> str | None:
-    """Compare the password, and begin a session. Returns its token, or None. A hash takes about 20 ms and 7 MiB."""
+def may_sign_in(query: Query, name: str, password: str, now: datetime) -> bool:
+    """Whether this is the password of an account that is open. A hash takes about 20 ms and 7 MiB."""
     rows = query("SELECT argon2, until FROM account WHERE name = ?", [name])
     matches = _matches(rows[0]["argon2"] if rows else _NO_PASSWORD, password)
     until = _day(rows[0]["until"]) if rows else None
-    if not rows or not matches or (until is not None and now.date() >= until):
-        return None
-    return begin_session(query, name, address, now)
+    return bool(rows) and matches and (until is None or now.date() < until)
 
 
 def begin_session(query: Query, name: str, address: str, now: datetime) -> str:
@@ -125,7 +123,7 @@ def begin_session(query: Query, name: str, address: str, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
     oldest = _text(now - SESSION_MAX)
     query("DELETE FROM web_session WHERE created_at < ?", [oldest])
-    query("INSERT INTO web_session VALUES (?, ?, ?, ?, ?)", [_token_hash(token), name, _text(now), _text(now), address])
+    query("INSERT INTO web_session VALUES (?, ?, ?, ?, ?)", [hash_token(token), name, _text(now), _text(now), address])
     return token
 
 
@@ -137,7 +135,7 @@ def is_password(query: Query, name: str, password: str) -> bool:
 
 def find_session(query: Query, token: str, now: datetime) -> WebSession | None:
     """The session of a token, prolonged. None if it ended, expired, or its account is closed."""
-    hashed = _token_hash(token)
+    hashed = hash_token(token)
     rows = query(
         "SELECT web_session.*, until FROM web_session JOIN account ON name = account WHERE token_hash = ?", [hashed]
     )
@@ -162,7 +160,7 @@ def read_sessions(query: Query, name: str, now: datetime) -> list[WebSession]:
 
 def end_session(query: Query, token: str) -> None:
     """Sign out."""
-    query("DELETE FROM web_session WHERE token_hash = ?", [_token_hash(token)])
+    query("DELETE FROM web_session WHERE token_hash = ?", [hash_token(token)])
 
 
 def end_sessions(query: Query, name: str) -> None:
@@ -195,7 +193,8 @@ def _matches(hashed: str, password: str) -> bool:
         return False
 
 
-def _token_hash(token: str) -> str:
+def hash_token(token: str) -> str:
+    """What is stored of a random token."""
     return hashlib.blake2b(token.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 

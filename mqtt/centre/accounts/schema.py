@@ -1,4 +1,4 @@
-"""The tables of accounts, roles, sessions and the audit."""
+"""The tables of accounts, roles, second factors, sessions and the audit."""
 
 from mqtt.centre.registry.store import prepare_registry
 from mqtt.centre.schema_parts import prepare_part
@@ -24,6 +24,15 @@ STEPS = (
     );
     CREATE TABLE audit_head (singleton INTEGER PRIMARY KEY, number INTEGER NOT NULL, hash TEXT NOT NULL);
     INSERT INTO audit_head VALUES (1, 0, '')
+    """,
+    """
+    CREATE TABLE account_totp (
+        account TEXT PRIMARY KEY REFERENCES account (name), secret TEXT NOT NULL, confirmed_at TEXT, used_step BIGINT NOT NULL
+    );
+    CREATE TABLE sign_in_step (
+        token_hash TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES account (name), created_at TEXT NOT NULL,
+        attempts INTEGER NOT NULL
+    )
     """,
 )
 

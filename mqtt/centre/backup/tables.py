@@ -10,7 +10,7 @@ from mqtt.centre.backup.records import Row, TableSum
 from mqtt.centre.ingest.session_memory import prepare_memory
 from mqtt.centre.schema_parts import is_postgres
 
-LEFT_OUT = frozenset({"schema_version", "schema_part", "web_session"})
+LEFT_OUT = frozenset({"schema_version", "schema_part", "web_session", "sign_in_step"})
 """Versions stand in the header. Sessions of browsers end with the machine."""
 SINGLETONS = frozenset({"registry_version", "audit_head", "alert_check"})
 """Tables with one row from the beginning."""

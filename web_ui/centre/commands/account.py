@@ -5,6 +5,7 @@ import click
 from mqtt.centre.accounts import accounts
 from mqtt.centre.accounts.accounts import AccountChangeError
 from mqtt.centre.accounts.roles import Grant, OfficerRole
+from mqtt.centre.accounts.second_factor import has_second_factor, remove_second_factor
 from mqtt.centre.ingest.database import Query
 from mqtt.centre.registry.store import read_rows
 from mqtt.centre.registry.tree import Registry, make_registry
@@ -99,6 +100,18 @@ def close(database: str, name: str, *, until: object, reopen: bool, requested_by
     click.echo(f"{name} is open." if day is None else f"{name} is closed from {day} on.")
 
 
+@account.command(name="remove-second-factor")
+@click.argument("name")
+@with_reason
+@click.pass_obj
+def remove_second_factor_command(database: str, name: str, *, requested_by: str, reason: str) -> None:
+    """Sign-ins of the account need the password only. For a person who lost their telephone."""
+    with audited(database, requested_by, "remove-second-factor", name, reason) as query:
+        if not remove_second_factor(query, name):
+            raise click.ClickException(f"nothing was changed: {name} has no second factor")
+    click.echo(f"{name} has no second factor.")
+
+
 @account.command(name="list")
 @click.pass_obj
 def list_command(database: str) -> None:
@@ -106,8 +119,10 @@ def list_command(database: str) -> None:
     day = local_day(utc_now())
     with reading(database) as query:
         registry, found = make_registry(read_rows(query)), accounts.read_accounts(query)
+        protected = {one.name for one in found if has_second_factor(query, one.name)}
     for one in found:
         until = f", closed from {one.until} on" if one.until else ""
+        until += ", second factor" if one.name in protected else ""
         click.echo(f"{one.name} ({one.display_name}{until})")
         for grant in one.grants:
             area = next((area for area in registry.rows.areas if area.number == grant.area), None)

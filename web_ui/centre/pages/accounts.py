@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from mqtt.centre.accounts import accounts
 from mqtt.centre.accounts.accounts import Account, AccountChangeError
 from mqtt.centre.accounts.roles import Grant, OfficerRole, Permission
+from mqtt.centre.accounts.second_factor import has_second_factor, remove_second_factor
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.registry.model import Area
 from web_ui.centre.access import centre_context, current_fleet, guarded, viewer, write_audit
@@ -138,6 +139,12 @@ def _end_sessions(query: Query, found: Account) -> None:
     accounts.end_sessions(query, found.name)
 
 
+def _remove_second_factor(query: Query, found: Account) -> None:
+    """For a person who lost their telephone."""
+    write_audit(query, "remove-second-factor", found.name, area=_area_of(found))
+    remove_second_factor(query, found.name)
+
+
 ACTIONS = {
     "add-role": _add_role,
     "remove-role": _remove_role,
@@ -145,6 +152,7 @@ ACTIONS = {
     "reopen": _reopen,
     "password": _set_password,
     "end-sessions": _end_sessions,
+    "remove-second-factor": _remove_second_factor,
 }
 
 
@@ -205,7 +213,9 @@ def _render_account(
 ) -> AnyResponse:
     formatter = page_formatter()
     shown = [(one.address, formatter.date_time(one.created_at), formatter.date_time(one.used_at)) for one in sessions]
-    row = _account_row(found)
+    with open_query(centre_context().settings.database) as query:
+        is_on = has_second_factor(query, found.name)
+    row = _account_row(found) | {"has_second_factor": is_on}
     is_own = found.name == viewer().name
     return render_page(
         "account.html", code=code, account=row, sessions=shown, error=error, detail=detail, is_own=is_own, **_choices()

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from mqtt.centre.accounts import accounts
 from mqtt.centre.accounts.accounts import AccountChangeError
 from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit
+from mqtt.centre.accounts.second_factor import begin_waiting, has_second_factor
 from mqtt.centre.ingest.database import open_query
 from web_ui.auth.access_control import client_address, is_same_origin
 from web_ui.centre.access import (
@@ -15,6 +16,7 @@ from web_ui.centre.access import (
     centre_context,
     public,
     set_session_cookie,
+    set_waiting_cookie,
     signed_in,
     viewer,
     write_audit,
@@ -31,7 +33,7 @@ MAX_NAME_LENGTH = 40
 @sign_in_pages.route("/sign-in", methods=["GET", "POST"])
 @public
 def sign_in() -> AnyResponse:
-    """Ask for name and password. Each attempt is counted before the password is compared."""
+    """Ask for name and password, then for the code of a second factor. Each attempt is counted before it is compared."""
     if request.method != "POST":
         return render_page("sign_in.html")
     if not is_same_origin():
@@ -45,12 +47,18 @@ def sign_in() -> AnyResponse:
         answer.headers["Retry-After"] = str(ceil(wait_s))
         return answer
     with open_query(context.settings.database) as query:
-        token = accounts.sign_in(query, name, request.form.get("password", ""), client_address(), now)
-        what = "sign-in" if token else "sign-in-refused"
-        append_audit(query, CentreAuditEntry(known, what, why=client_address()), now)
-    if token is None:
+        is_right = accounts.may_sign_in(query, name, request.form.get("password", ""), now)
+        needs_code = is_right and has_second_factor(query, name)
+        if not needs_code:
+            what = "sign-in" if is_right else "sign-in-refused"
+            append_audit(query, CentreAuditEntry(known, what, why=client_address()), now)
+        waiting = begin_waiting(query, name, now) if needs_code else ""
+        token = accounts.begin_session(query, name, client_address(), now) if is_right and not needs_code else ""
+    if not is_right:
         return render_page("sign_in.html", code=403, error="centre.sign-in.wrong", name=name)
     context.throttle.succeed(client_address(), known)
+    if needs_code:
+        return set_waiting_cookie(make_response(redirect(url_for("second_factor.code"))), waiting)
     return set_session_cookie(make_response(redirect(url_for("areas.home"))), token)
 
 
@@ -78,12 +86,14 @@ def own_account() -> AnyResponse:
             return redirect(url_for("sign_in.sign_in"))
     with open_query(database) as query:
         sessions = accounts.read_sessions(query, found.name, utc_now())
+        is_on = has_second_factor(query, found.name)
     formatter = page_formatter()
     areas = {area.number: area for area in found.rights.registry.rows.areas}
     return render_page(
         "own_account.html",
         code=400 if error else 200,
         error=error,
+        has_second_factor=is_on,
         grants=[(formatter.t.code("centre.role", grant.role), areas.get(grant.area)) for grant in found.rights.grants],
         sessions=[
             (one.address, formatter.date_time(one.created_at), formatter.date_time(one.used_at)) for one in sessions

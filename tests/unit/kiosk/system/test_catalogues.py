@@ -116,7 +116,8 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "centre.act": [
         *(f"{act}-case" for act in ("open", "approve", "refuse", "end", "expire")), *(f"ask-{kind}" for kind in QuestionKind),
         *(f"command-{name}" for name in CommandName),
-        "unseal", "answer", "view-answer", "erase", "extract", "destroy-key", "sign-in-failed",
+        *(f"{act}-second-factor" for act in ("begin", "confirm", "remove")),
+        "acknowledge-gaps", "retire-device", "unseal", "answer", "view-answer", "erase", "extract", "destroy-key", "sign-in-failed",
     ],
     "centre.trace": ["contacts", "stays", "passages"],
     "centre.trace.grade": Grade,

@@ -75,8 +75,10 @@ ROUTES: dict[tuple[str, str], tuple[set[OfficerRole], dict[str, str]]] = {
     ("GET", "sign_in.own_account"): (ALL, {"": "/me"}),
     ("POST", "sign_in.own_account"): (ALL, {"": "/me"}),
     ("POST", "sign_in.sign_out"): (ALL, {"": "/sign-out"}),
+    ("GET", "second_factor.own"): (ALL, {"": "/me/second-factor"}),
+    ("POST", "second_factor.change"): (ALL, {"": "/me/second-factor"}),
 }
-PUBLIC_ROUTES = {"sign_in.sign_in", "healthz", "static"}
+PUBLIC_ROUTES = {"sign_in.sign_in", "second_factor.code", "healthz", "static"}
 TOKEN_ROUTES = {"metrics.metrics"}
 """See test_metrics.py."""
 FORMATS = ("", "?format=main", "?format=csv", "?format=xlsx")

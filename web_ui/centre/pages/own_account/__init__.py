@@ -1,0 +1,1 @@
+"""What people change at their own account."""
