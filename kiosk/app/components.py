@@ -17,6 +17,7 @@ from kiosk.app.control_socket import ControlServer
 from kiosk.app.frame_slot import LatestFrameSlot
 from kiosk.app.gate_worker import GateWorker
 from kiosk.app.idle_detector import IdleDetector
+from kiosk.app.scanner_worker import ScannerWorker
 from kiosk.app.status_collector import StatusCollector, StatusOptions
 from kiosk.core.model import Direction, ManualReason
 from kiosk.core.ports import Clock, StoreError
@@ -54,6 +55,8 @@ class Components:
     frame_slot: LatestFrameSlot
     gate_worker: GateWorker
     camera_worker: CameraWorker
+    scanner_worker: ScannerWorker | None
+    """None: this device has no scanner."""
     control_server: ControlServer
     status_collector: StatusCollector
     command_executor: CommandExecutor | None
@@ -71,6 +74,7 @@ class Components:
             "control": self.control_server.step,
             "camera": self.camera_worker.step,
         }
+        steps |= {"scanner": self.scanner_worker.step} if self.scanner_worker else {}
         steps |= {"commands": self.command_executor.step} if self.command_executor else {}
         return steps | ({"renewal": self.renewal.step} if self.renewal else {})
 
@@ -121,6 +125,7 @@ def build_components(
     )
     idle_detector = build_idle_detector(settings.gpio, exit_stack)
     camera_worker = CameraWorker(camera, frame_slot, settings.camera.timeout_s, idle_detector)
+    scanner_worker = build_scanner_worker(settings, frame_slot, exit_stack)
     notices = ReleaseNotices(PROGRAM_DIR, settings.storage.path.parent / "acknowledged-release.json")
     status_collector = StatusCollector(
         status_options(settings),
@@ -137,6 +142,7 @@ def build_components(
         started=started,
         idle_detector=idle_detector,
         renewal_status=(lambda: renewal.status) if renewal else None,
+        scanner_error=(lambda: scanner_worker.error) if scanner_worker else None,
     )
     preview = CameraPreview(frame_slot.snapshot)
     exit_stack.callback(preview.close)
@@ -146,7 +152,7 @@ def build_components(
     acts = remote.RemoteActs(parts.worker, signal, store, relay, clock, settings.run_dir, on_change, receiver)
     executor = remote.build_executor(channel, settings, acts, clock)
     built = (clock, signal, store, relay, lists, parts.verifier, monitor, frame_slot, parts.worker, camera_worker)
-    return Components(*built, control, status_collector, executor, renewal, receiver)
+    return Components(*built, scanner_worker, control, status_collector, executor, renewal, receiver)
 
 
 def _build_gate(
@@ -230,6 +236,18 @@ def build_idle_detector(gpio: config.GpioSettings, exit_stack: ExitStack) -> Idl
     if sensor is not None:
         exit_stack.callback(sensor.close)
     return detector
+
+
+def build_scanner_worker(
+    settings: config.Settings, frame_slot: LatestFrameSlot, exit_stack: ExitStack
+) -> ScannerWorker | None:
+    """The worker of the scanner. None if this device has none."""
+    scanner = hardware.build_scanner(settings)
+    if scanner is None:
+        return None
+    worker = ScannerWorker(scanner, frame_slot)
+    exit_stack.callback(worker.close)
+    return worker
 
 
 def connect_buttons(

@@ -1,13 +1,21 @@
-"""Hands the newest frame to the gate thread. Older frames are dropped, so that the gate never decides on an old image."""
+"""Hands the newest frame, and the codes of a scanner, to the gate thread.
+
+Older frames are dropped, so that the gate never decides on an old image. Codes of a scanner come once, so they wait in a queue.
+"""
 
 import threading
+from collections import deque
 from dataclasses import replace
 
 from kiosk.core.frame import Frame
+from kiosk.core.model import ScannedCode
+
+MAX_SCANS = 8
+"""More codes than people scan while the gate thread is busy. Beyond that the oldest is dropped."""
 
 
 class LatestFrameSlot:
-    """The camera thread calls `put`, the gate thread calls `take`."""
+    """The camera thread calls `put`, the scanner thread `put_scan`, the gate thread `take` and `take_scans`."""
 
     def __init__(self) -> None:
         self._arrived = threading.Condition()
@@ -15,6 +23,7 @@ class LatestFrameSlot:
         self._closed = False
         self._copy: Frame | None = None
         self._copy_wanted = False
+        self._scans: deque[ScannedCode] = deque(maxlen=MAX_SCANS)
         self.dropped_frames = 0
         """Frames that were replaced before the gate took them."""
 
@@ -28,10 +37,23 @@ class LatestFrameSlot:
                 self._copy, self._copy_wanted = replace(frame, luma=frame.luma.copy()), False
             self._arrived.notify_all()
 
-    def take(self, timeout_s: float) -> Frame | None:
-        """Wait for a frame. None after the timeout or after `close`."""
+    def put_scan(self, scan: ScannedCode) -> None:
+        """Add a code of a scanner."""
         with self._arrived:
-            self._arrived.wait_for(lambda: self._frame is not None or self._closed, timeout_s)
+            self._scans.append(scan)
+            self._arrived.notify_all()
+
+    def take_scans(self) -> tuple[ScannedCode, ...]:
+        """The codes of the scanner since the last call, oldest first. Returns at once."""
+        with self._arrived:
+            scans = tuple(self._scans)
+            self._scans.clear()
+            return scans
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """Wait for a frame. None after the timeout, after `close`, or when a code of a scanner came before a frame."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._frame is not None or bool(self._scans) or self._closed, timeout_s)
             frame, self._frame = self._frame, None
             return frame
 

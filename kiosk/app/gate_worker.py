@@ -1,4 +1,4 @@
-"""The gate thread: takes frames from the frame slot, passes them to the gate and keeps the recent decisions."""
+"""The gate thread: takes frames and scanned codes, passes them to the gate and keeps the recent decisions."""
 
 import contextlib
 import logging
@@ -12,7 +12,7 @@ from kiosk.app.call_queue import CallQueue
 from kiosk.app.frame_slot import LatestFrameSlot
 from kiosk.core.frame import Frame
 from kiosk.core.gate import Gate
-from kiosk.core.model import Direction, FrameQuality, ManualReason, StoredEvent
+from kiosk.core.model import Direction, FrameQuality, ManualReason, ScannedCode, StoredEvent
 from kiosk.core.ports import StoreError
 from kiosk.core.status import RecentDecision
 from kiosk.health import CameraMonitor
@@ -23,6 +23,9 @@ FRAME_TIMEOUT_S = 0.5  # how long to wait for a frame before the loop reports th
 PROBE_INTERVAL_S = 2.0  # how often to retry after a failed commit
 OCCUPANCY_INTERVAL_S = 1.0  # occupancy changes without an event at the daily reset
 MAX_RECENT_DECISIONS = 20
+SCAN_IN_VIEW_S = 2.0
+"""A code from a scanner counts as in view this long, so that one that must wait for the signal before it is answered after it."""
+SCAN_TIMEOUT_S = 0.1  # how long to wait for a frame while such a code waits
 ANNULLED = "annulled"
 """Undone events have their own counter, so that no counter ever decreases."""
 
@@ -56,6 +59,7 @@ class GateWorker:
         self._on_change = on_change
         self._recent_decisions: deque[RecentDecision] = deque(maxlen=MAX_RECENT_DECISIONS)
         self._counters: Counter[str] = Counter()
+        self._scans: list[ScannedCode] = []
         self._probe_at_s = 0.0
         self.store_error = ""
         """Why events cannot be written. Empty while they can."""
@@ -90,7 +94,8 @@ class GateWorker:
         if self.last_loop_s - self._occupancy_updated_s >= OCCUPANCY_INTERVAL_S:
             self._update_occupancy()
         self._call_queue.run_pending()
-        frame = self._frame_slot.take(FRAME_TIMEOUT_S)
+        frame = self._frame_slot.take(SCAN_TIMEOUT_S if self._scans else FRAME_TIMEOUT_S)
+        self._process_scans()
         if frame is not None and self.paused:
             self._camera_monitor.observe(frame, None)
         elif frame is not None:
@@ -126,6 +131,22 @@ class GateWorker:
     def _update_occupancy(self) -> None:
         self._occupancy_updated_s = time.monotonic()
         self.occupancy = self._count_occupancy()
+
+    def _process_scans(self) -> None:
+        """Answer the codes of the scanner that count as in view. While paused, they are dropped."""
+        self._scans += self._frame_slot.take_scans()
+        oldest_s = time.monotonic() - SCAN_IN_VIEW_S
+        self._scans = [] if self.paused else [scan for scan in self._scans if scan.scanned_s >= oldest_s]
+        for scan in tuple(self._scans):
+            try:
+                stored = self._gate.process_scan(scan.data)
+            except StoreError as error:
+                self._scans = []
+                self._mark_store_failed(str(error))
+                return
+            if stored:
+                self._scans.remove(scan)
+                self._add_decision(stored, 0, scan.scanned_s)
 
     def _process_frame(self, frame: Frame) -> None:
         try:
@@ -167,7 +188,7 @@ class GateWorker:
         )
         self._recent_decisions.append(decision)
         log.info(
-            "%s: %s%s (%s), event %d, %.0f ms after the frame",
+            "%s: %s%s (%s), event %d, %.0f ms after it was shown",
             event.outcome, event.reason, f", {event.direction}" if event.direction else "",
             event.kind or event.manual_reason or "several codes", stored.seq, latency_ms,
         )  # fmt: skip

@@ -74,9 +74,14 @@ class StatusCollector:
         started: ClockReading,
         idle_detector: IdleDetector | None = None,
         renewal_status: Callable[[], RenewalStatus] | None = None,
+        scanner_error: Callable[[], str] | None = None,
     ) -> None:
-        """`renewal_status`: of the certificate. None: it is renewed by hand."""
+        """`renewal_status`: of the certificate. None: it is renewed by hand.
+
+        `scanner_error`: why the scanner cannot be read, empty while it can. None: there is none.
+        """
         self._renewal_status = renewal_status
+        self._scanner_error = scanner_error
         self._idle_detector = idle_detector
         self._options = options
         self._camera_worker = camera_worker
@@ -110,6 +115,8 @@ class StatusCollector:
             signal_thread_alive=self._signal_thread_alive(),
             frame_age_s=monitor.frame_age_s(now.monotonic_s),
             camera_error=self._camera_worker.error,
+            has_camera=not self._options.camera_source.startswith("scanner:"),
+            scanner_error=self._scanner_error() if self._scanner_error else None,
             frozen_s=monitor.frozen_s() if self._has_sensor else None,
             dark_s=monitor.dark_s(),
             bright_s=monitor.bright_s(),

@@ -79,14 +79,24 @@ class Gate:
         """Decode a frame and answer each new code in it once."""
         sight = self._decoder.decode(frame)
         self.declare_refusals()
-        if not sight.codes:
-            return FrameOutcome(sight)
+        return FrameOutcome(sight, self._answer([reading.data for reading in sight.codes]) if sight.codes else None)
+
+    def process_scan(self, code: bytes) -> StoredEvent | None:
+        """Answer a code that a scanner read, as if it were alone in view at this moment.
+
+        None: it has its answer, or may not be answered yet, for example because a signal was shown just now. So the caller passes
+        it again as long as it counts as in view.
+        """
+        self.declare_refusals()
+        return self._answer([code])
+
+    def _answer(self, in_view: Sequence[bytes]) -> StoredEvent | None:
+        """Answer each of these codes once."""
         now = self._clock.now()
-        codes = self._visits.codes_to_answer([reading.data for reading in sight.codes], now)
+        codes = self._visits.codes_to_answer(in_view, now)
         if not codes:
-            return FrameOutcome(sight)
-        stored = self._decide_single(codes[0], now) if len(codes) == 1 else self._reject_multiple(codes, now)
-        return FrameOutcome(sight, stored)
+            return None
+        return self._decide_single(codes[0], now) if len(codes) == 1 else self._reject_multiple(codes, now)
 
     def declare_refusals(self, *, is_last: bool = False) -> None:
         """Declare how many refusals of a flood got no record of their own, if that is due. Raises StoreError.

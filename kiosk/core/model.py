@@ -26,6 +26,15 @@ class DecodedCode:
 
 
 @dataclass(frozen=True, slots=True)
+class ScannedCode:
+    """One code that a scanner read by itself, without a frame."""
+
+    data: bytes = field(repr=False)
+    scanned_s: float
+    """Monotonic time at which it was complete."""
+
+
+@dataclass(frozen=True, slots=True)
 class FrameQuality:
     """Measurements of a frame, for aiming the camera and for the health checks."""
 

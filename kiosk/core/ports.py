@@ -2,6 +2,7 @@
 
 KioskError
 +-- CameraError   no frame from the camera; the driver may be opened again
++-- ScannerError  the scanner is absent or was unplugged; it may be opened again
 +-- SignalError   the pins of lamps, buzzer or relay are not available, or driving them failed
 +-- StoreError    an event could not be committed; no green light is shown
 """
@@ -25,6 +26,10 @@ class CameraError(KioskError):
     """The camera is absent, hangs or was unplugged."""
 
 
+class ScannerError(KioskError):
+    """The scanner is absent, was unplugged or is used by another program."""
+
+
 class SignalError(KioskError):
     """The pins are not available (no GPIO here, or used by another process), or driving them failed."""
 
@@ -44,6 +49,19 @@ class Camera(Protocol):
 
     def close(self) -> None:
         """Stop the sensor. Does nothing if it is closed already."""
+
+
+class CodeScanner(Protocol):
+    """A device that reads codes itself and sends their text. One thread owns it."""
+
+    def open(self) -> None:
+        """Raises ScannerError. May be called again, for example after it was plugged in again."""
+
+    def read(self, timeout_s: float) -> bytes | None:
+        """The next code. None if none began within the time. Raises ScannerError, and then `open` is to be called again."""
+
+    def close(self) -> None:
+        """Does nothing if it is closed already."""
 
 
 class Decoder(Protocol):

@@ -54,7 +54,7 @@ class RecentDecision:
     kind: str | None
     seq: int
     frame_number: int
-    """Number of the frame that was decided on; 0 for manual actions."""
+    """Number of the frame that was decided on; 0 for manual actions and for codes of a scanner."""
     latency_ms: float
     """From the capture of the frame (or the guard's command) to the signal, including the commit."""
     annulled: bool = False

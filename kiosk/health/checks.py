@@ -27,6 +27,7 @@ def evaluate(measurements: Measurements, thresholds: HealthThresholds = HealthTh
             _check_paused,
             _check_camera,
             _check_frame_quality,
+            _check_scanner,
             _check_presence_sensor,
             _check_storage,
             _check_disk,
@@ -97,6 +98,8 @@ def _check_paused(it: Measurements, _: HealthThresholds) -> Iterator[HealthCheck
 
 
 def _check_camera(it: Measurements, limits: HealthThresholds) -> Iterator[HealthCheck]:
+    if not it.has_camera:
+        return
     if it.frame_age_s > limits.frame_age_s:
         yield _fail("camera", "no-frames", round(it.frame_age_s), "s", detail=it.camera_error)
     elif it.frozen_s is not None and it.frozen_s > limits.frozen_s and not (it.dark_s or it.bright_s):
@@ -106,6 +109,8 @@ def _check_camera(it: Measurements, limits: HealthThresholds) -> Iterator[Health
 
 
 def _check_frame_quality(it: Measurements, limits: HealthThresholds) -> Iterator[HealthCheck]:
+    if not it.has_camera:
+        return
     measured = (("too-dark", it.dark_s), ("too-bright", it.bright_s), ("blurred", it.blurred_s))
     for reason, lasted_s in measured:
         if lasted_s is not None and lasted_s > limits.bad_frame_quality_s:
@@ -113,6 +118,18 @@ def _check_frame_quality(it: Measurements, limits: HealthThresholds) -> Iterator
             return
     if all(lasted_s is not None for _, lasted_s in measured):
         yield _pass("frame-quality")
+
+
+def _check_scanner(it: Measurements, _: HealthThresholds) -> Iterator[HealthCheck]:
+    """Beside a camera it is a convenience. In place of one, no person gets in without it."""
+    if it.scanner_error is None:
+        return
+    if not it.scanner_error:
+        yield _pass("scanner")
+    elif it.has_camera:
+        yield _warn("scanner", "not-read", detail=it.scanner_error)
+    else:
+        yield _fail("scanner", "only-not-read", detail=it.scanner_error)
 
 
 def _check_presence_sensor(it: Measurements, _: HealthThresholds) -> Iterator[HealthCheck]:

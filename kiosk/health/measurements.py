@@ -28,6 +28,10 @@ class Measurements:
     """Since the capture of the last frame. Before the first frame: since the start."""
     camera_error: str = ""
     """Last error of the camera driver. Empty while frames arrive."""
+    has_camera: bool = True
+    """False at a gate that has a scanner in place of a camera."""
+    scanner_error: str | None = None
+    """Why the scanner cannot be read. Empty while it can. None: there is none."""
     frozen_s: float | None = None
     """How long all frames have been identical. The noise of a working sensor makes this impossible, except in darkness or
     glare, where all pixels are clipped."""

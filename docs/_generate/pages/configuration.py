@@ -36,6 +36,7 @@ SHOWN = {
     "mqtt.certificate": f'"{file_names.device_certificate(SITE, DEVICE)}"',
     "mqtt.key": f'"{file_names.PRIVATE_FOLDER}/{file_names.device_key(SITE, DEVICE)}"',
     "keys.denylist": f'"{file_names.DENYLIST}"',
+    "scanner.source": '"scanner:/dev/ttyACM0"',
     "access.declaration_max_age_h": "72",
     "access.capacity": "400",
     "access.lists_max_age_h": "168",

@@ -1,4 +1,4 @@
-"""Builds camera, signal output, buttons and presence sensor from `[camera]` and `[gpio]`."""
+"""Builds camera, scanner, signal output, buttons and presence sensor from `[camera]`, `[scanner]` and `[gpio]`."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -7,7 +7,7 @@ from pathlib import Path
 from kiosk import config
 from kiosk.core import pins
 from kiosk.core.model import DeviceState, Outcome
-from kiosk.core.ports import Camera
+from kiosk.core.ports import Camera, CodeScanner
 from kiosk.core.status import HealthCheck
 from kiosk.hardware.cameras.factory import create_camera
 from kiosk.hardware.gpio.both_held import BothHeld
@@ -18,6 +18,7 @@ from kiosk.hardware.gpio.pattern_player import OutputState, SignalPattern, build
 from kiosk.hardware.gpio.pins import open_pin_factory
 from kiosk.hardware.gpio.presence_sensor import PresenceSensor
 from kiosk.hardware.gpio.signal_output import OutputPins, SignalOutput, all_outputs_off
+from kiosk.hardware.scanners.factory import create_scanner
 from kiosk.health.firmware_pins import FIRMWARE_CONFIG_FILE, check_firmware_pins
 
 BUTTONS = ("admit_button", "undo_button")
@@ -33,6 +34,12 @@ def build_camera(camera: config.CameraSettings) -> Camera:
         flicker_hz=camera.flicker_hz,
         rotation=camera.rotation,
     )
+
+
+def build_scanner(settings: config.Settings) -> CodeScanner | None:
+    """The scanner, not open yet. None: this device has a camera only."""
+    source = settings.scanner_source
+    return create_scanner(source, baud_rate=settings.scanner.baud_rate) if source else None
 
 
 def build_signal(gpio: config.GpioSettings, *, on_change: Callable[[OutputState], None] | None = None) -> SignalOutput:

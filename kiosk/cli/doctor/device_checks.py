@@ -13,7 +13,7 @@ from kiosk.app.builders import hardware
 from kiosk.app.builders.delivery import broker_endpoints
 from kiosk.app.builders.preflight import Severity, check_settings, finding_message
 from kiosk.app.status_collector import CHECK_OF_LIST
-from kiosk.core.ports import CameraError, SignalError
+from kiosk.core.ports import CameraError, ScannerError, SignalError
 from kiosk.core.status import CheckStatus, HealthCheck
 from kiosk.credentials.trust import list_loader
 from kiosk.health import Measurements, evaluate
@@ -39,7 +39,19 @@ def run_checks(settings: config.Settings) -> Iterator[HealthCheck]:
     running = daemon_checks(settings)
     probes: list[DeviceProbe] = [_files, _firmware_pins, _disk, _system, _lists, _broker]
     if running is None:
-        probes = [_files, _firmware_pins, _gpio, _buttons, _presence, _camera, _disk, _system, _lists, _broker]
+        probes = [
+            _files,
+            _firmware_pins,
+            _gpio,
+            _buttons,
+            _presence,
+            _camera,
+            _scanner,
+            _disk,
+            _system,
+            _lists,
+            _broker,
+        ]
     for probe in probes:
         yield from probe(settings)
     if running is not None:
@@ -126,6 +138,8 @@ def presence_check(*, present: bool) -> HealthCheck:
 
 
 def _camera(settings: config.Settings) -> Iterator[HealthCheck]:
+    if settings.has_scanner_only:
+        return
     try:
         camera = hardware.build_camera(settings.camera)
         try:
@@ -138,6 +152,20 @@ def _camera(settings: config.Settings) -> Iterator[HealthCheck]:
     else:
         height, width = frame.luma.shape
         yield HealthCheck("camera", CheckStatus.PASS, reason="opened", detail=f"{width}x{height}")
+
+
+def _scanner(settings: config.Settings) -> Iterator[HealthCheck]:
+    scanner = hardware.build_scanner(settings)
+    if scanner is None:
+        return
+    try:
+        scanner.open()
+    except ScannerError as error:
+        yield HealthCheck("scanner", CheckStatus.FAIL, reason="error", detail=str(error))
+    else:
+        yield HealthCheck("scanner", CheckStatus.PASS)
+    finally:
+        scanner.close()
 
 
 def _disk(settings: config.Settings) -> Iterator[HealthCheck]:

@@ -4,6 +4,9 @@ docs/reference/configuration.md and files/kiosk.example.toml are generated from 
 """
 
 from pathlib import Path
+from typing import Self
+
+from pydantic import model_validator
 
 from kiosk.config.schema.section import Section
 from kiosk.config.schema.services import (
@@ -15,7 +18,7 @@ from kiosk.config.schema.services import (
 )
 from kiosk.config.schema.signals import PATTERN_NAMES, GpioSettings, PatternSettings, SpeechSettings
 from kiosk.config.schema.site import AccessSettings, SiteSettings, VisitSettings
-from kiosk.config.schema.sources import CameraSettings, DecodingSettings
+from kiosk.config.schema.sources import CameraSettings, DecodingSettings, ScannerSettings
 from kiosk.core import file_names
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "KeySettings",
     "MqttSettings",
     "PatternSettings",
+    "ScannerSettings",
     "Section",
     "Settings",
     "SiteSettings",
@@ -43,6 +47,7 @@ class Settings(Section):
 
     site: SiteSettings
     camera: CameraSettings = CameraSettings()
+    scanner: ScannerSettings = ScannerSettings()
     decoding: DecodingSettings = DecodingSettings()
     gpio: GpioSettings = GpioSettings()
     visit: VisitSettings = VisitSettings()
@@ -57,6 +62,22 @@ class Settings(Section):
     """Folder in memory for the status file and the control socket."""
     sysfs: Path = Path("/sys")
     """Folder of the kernel's values for temperature and supply. Tests use another one."""
+
+    @model_validator(mode="after")
+    def _check_one_scanner(self) -> Self:
+        if self.scanner.source is not None and self.has_scanner_only:
+            raise ValueError("camera.source and scanner.source both name a scanner. Leave scanner.source out")
+        return self
+
+    @property
+    def has_scanner_only(self) -> bool:
+        """Whether this device has a scanner in place of a camera."""
+        return self.camera.source.startswith("scanner:")
+
+    @property
+    def scanner_source(self) -> str | None:
+        """The scanner of this device, `scanner:PATH`. None: it has a camera only."""
+        return self.camera.source if self.has_scanner_only else self.scanner.source
 
     @property
     def is_enrolled(self) -> bool:

@@ -63,7 +63,7 @@ class CameraPreview:
     def capture(self) -> PreviewImage:
         """A preview of the next frame. Raises PreviewError, and DecoderHungError if too many decoders hang."""
         frame = self._next_frame(FRAME_TIMEOUT_S)
-        if frame is None:
+        if frame is None or not frame.luma.size:
             raise PreviewError("The camera delivers no image. The health checks say why.")
         sight = self._get_decoder().decode(frame)
         if sight.frame_quality is None:

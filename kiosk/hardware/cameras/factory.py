@@ -8,7 +8,9 @@ from kiosk.core.ports import Camera
 def create_camera(
     source: str, *, width: int, height: int, frames_per_s: float, flicker_hz: int = 50, rotation: int = 0
 ) -> Camera:
-    """The driver of `picamera2`, `webcam:N`, `replay:FOLDER`, `synthetic` or `synthetic:SOCKET`. Its sensor starts with `open()`.
+    """The driver of `picamera2`, `webcam:N`, `replay:FOLDER`, `synthetic`, `synthetic:SOCKET` or `scanner:PATH`.
+
+    Its sensor starts with `open()`. With `scanner:PATH` there is none.
 
     `flicker_hz`: mains frequency of the lamps at the gate, 0 to ignore it. `rotation`: 0, or 180 for a camera upside down.
     Raises CameraError where no attempt can ever succeed: a replay folder without images, a missing library.
@@ -26,6 +28,10 @@ def create_camera(
         return WebcamCamera(
             int(rest), width=width, height=height, frames_per_s=frames_per_s, flicker_hz=flicker_hz, rotation=rotation
         )
+    if kind == "scanner":
+        from kiosk.hardware.cameras.blank_camera import BlankCamera  # noqa: PLC0415  gates without a camera only
+
+        return BlankCamera()
     if kind == "replay":
         from kiosk.hardware.cameras.replay_camera import ReplayCamera  # noqa: PLC0415  needs OpenCV's image formats
 

@@ -49,6 +49,7 @@ HEALTHY = Measurements(
     lists_age_s={"trust-list": 0.0},
     web_down_s=0.0,
     presence_state="absent",
+    scanner_error="",
     release_problem="",
     os_updates_age_s=0.0,
     certificate_left_s=90 * 86400.0,
@@ -63,6 +64,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, DeviceState]] = {
     "the image is frozen": ({"frozen_s": 4.1}, "camera", DeviceState.OUT_OF_ORDER),
     "commits fail": ({"store_error": "disk full"}, "storage", DeviceState.OUT_OF_ORDER),
     "the disk is read-only": ({"disk_read_only": True}, "storage", DeviceState.OUT_OF_ORDER),
+    "the scanner beside the camera is unplugged": ({"scanner_error": "unplugged"}, "scanner", DeviceState.DEGRADED),
     "the presence sensor is stuck on": ({"presence_state": "stuck-on"}, "presence-sensor", DeviceState.DEGRADED),
     "the presence sensor is stuck off": ({"presence_state": "stuck-off"}, "presence-sensor", DeviceState.DEGRADED),
     "the web UI is down": ({"web_down_s": 3.0}, "web", DeviceState.DEGRADED),
@@ -179,6 +181,15 @@ def test_the_manual_lists_every_check_with_its_threshold() -> None:
         "trust-list": f"{limits.list_age_s / 86400:g} days",
     }.items():
         assert threshold.replace("%", " %") in rows[name], rows[name]
+
+
+def test_a_gate_without_a_camera_is_out_of_order_while_its_scanner_is_unplugged() -> None:
+    blind = replace(HEALTHY, has_camera=False, frame_age_s=60.0)
+    assert device_state(evaluate(blind)) is DeviceState.READY, "no check speaks of a camera that is not there"
+    unplugged = evaluate(replace(blind, scanner_error="unplugged"))
+    assert device_state(unplugged) is DeviceState.OUT_OF_ORDER
+    for language in languages():
+        assert "unplugged" in check_message(translator(language), check_with_code(unplugged, "scanner"))
 
 
 def test_the_order_of_checks_never_changes() -> None:
