@@ -10,13 +10,16 @@ from typing import Any
 import click
 
 from kiosk import config
-from kiosk.core.status import HealthCheck
+from kiosk.core.status import EnrolmentStatus, HealthCheck
 from kiosk.system.machine_identity import page_url
 from kiosk.system.messages import check_message, check_value
 from kiosk.system.number_format import format_quantity
 from kiosk.system.status_file import STATUS_FILE, is_stale, read_status, status_age_s
 from kiosk.system.terminal import has_all_letters
 from kiosk.system.translations import Translator, translator
+
+ORDERLY_STATES = frozenset({"ready", "degraded", "starting", "not-enrolled", "enrolling", "enrolment-offline"})
+"""A kiosk without a name works as it should: it waits for a code, for an approval or for the centre."""
 
 
 @click.command()
@@ -48,7 +51,7 @@ def status(path: Path, *, as_json: bool) -> None:
         web = settings.web
         url = page_url(web.host, web.port, secure=web.certificate is not None)
         click.echo("  " + t("status-command.pages", url=url))
-    sys.exit(1 if is_stale(age_s) or found.get("state") not in {"ready", "degraded", "starting"} else 0)
+    sys.exit(1 if is_stale(age_s) or found.get("state") not in ORDERLY_STATES else 0)
 
 
 def _status_lines(t: Translator, found: Mapping[str, Any]) -> Iterator[str]:
@@ -60,7 +63,18 @@ def _status_lines(t: Translator, found: Mapping[str, Any]) -> Iterator[str]:
         for values in found["checks"]:
             check = HealthCheck(**values)
             yield f"  {check.status!s:<6} {check_message(t, check)}  {check_value(t, check)}"
+        if found.get("enrolment"):
+            yield from _enrolment_lines(t, EnrolmentStatus(**found["enrolment"]))
+            return
         receipt = found["uplink"]["last_receipt_at"] or t("status-command.never")
         yield "  " + t("status-command.backlog", backlog=found["outbox"]["backlog_size"], receipt=receipt)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         yield f"  {STATUS_FILE}: {error!r}"
+
+
+def _enrolment_lines(t: Translator, enrolment: EnrolmentStatus) -> Iterator[str]:
+    """Name and words of the code that this kiosk has read. A kiosk without a name delivers nothing yet."""
+    if enrolment.name:
+        yield f"  {t('page.enrolment.name')}: {enrolment.name}"
+    for language, words in sorted(enrolment.words.items(), reverse=True):
+        yield f"  {t('page.enrolment.words')} ({language}): {words}"

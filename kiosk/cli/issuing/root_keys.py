@@ -1,12 +1,13 @@
 """Command line options for the root key, shared by the commands that sign lists."""
 
+import sys
 from pathlib import Path
 
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.credentials.issuing import key_files, list_builder
-from kiosk.credentials.issuing.key_files import KeyFileError
+from kiosk.credentials.issuing.key_files import KeyFileError, LockedKeyError
 from kiosk.credentials.issuing.output_files import write_output
 from kiosk.credentials.trust.trust_list import ROOT_PUBLIC_KEY_FILE
 
@@ -39,9 +40,18 @@ def find_root_key(beside: Path, *other_folders: Path) -> Path:
 
 
 def open_or_make_root_key(path: Path, password: bytes | None, *, beside: Path) -> Ed25519PrivateKey:
-    """Open the key, or make it and say so. Its public half is put beside the list too. Raises KeyFileError, OutputError."""
+    """Open the key, or make it and say so. Its public half is put beside the list too. Raises KeyFileError, OutputError.
+
+    A key that is locked is opened with what a person types, if they sit at a terminal and gave no password.
+    """
     is_new = not path.exists()
-    key = list_builder.load_or_create_root_key(path, password)
+    try:
+        key = list_builder.load_or_create_root_key(path, password)
+    except LockedKeyError:
+        if not sys.stdin.isatty():
+            raise
+        typed = str(click.prompt(f"Password of {path}", hide_input=True))
+        key = list_builder.load_or_create_root_key(path, typed.encode())
     public = beside.with_name(ROOT_PUBLIC_KEY_FILE)
     pem = key_files.public_key_pem(key)
     if public.exists() and public.read_bytes() != pem:

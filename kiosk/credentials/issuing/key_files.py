@@ -27,6 +27,10 @@ class KeyFileError(KioskError):
     """A key file cannot be used. The message says what to do."""
 
 
+class LockedKeyError(KeyFileError):
+    """The key has a password, and none was given."""
+
+
 def write_issuer_key(key: IssuerKey, path: Path, password: bytes | None) -> None:
     """Write an issuer's key with its limits. Raises KeyFileError if the file exists."""
     tree = {
@@ -89,8 +93,9 @@ def _load_private_key(pem: bytes, password: bytes | None, path: Path) -> Ed25519
     try:
         key = load_pem_private_key(pem, password)
     except TypeError as error:
-        wanted = "has no password. Omit --password-file" if password else "has a password. Give --password-file"
-        raise KeyFileError(f"{path} {wanted}.") from error
+        if password is None:
+            raise LockedKeyError(f"{path} has a password. Give --password-file.") from error
+        raise KeyFileError(f"{path} has no password. Omit --password-file.") from error
     except ValueError as error:
         raise KeyFileError(f"{path} cannot be opened: wrong password, or not a private key.") from error
     if not isinstance(key, Ed25519PrivateKey):

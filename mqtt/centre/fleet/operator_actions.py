@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit
+from mqtt.centre.accounts.schema import prepare_accounts
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.sequence_ranges import Range, RangeSet
 
@@ -36,7 +38,9 @@ def acknowledge_gaps(
     An event that comes all the same is stored as ever. Raises ValueError for an unknown device, and LedgerError.
     """
     found: dict[str, list[Range]] = {}
+    _prepare(database, request)
     with open_query(database) as query:
+        _append_audit(query, "acknowledge-gaps", request, now)
         for device in _device_numbers(query, request):
             for stream in query("SELECT number, epoch FROM stream WHERE device = ?", [device]):
                 gaps = missing_ranges(query, stream["number"]) if epoch in (None, stream["epoch"]) else []
@@ -54,7 +58,9 @@ def acknowledge_gaps(
 
 def forget_device(database: str, request: OperatorRequest, now: datetime) -> None:
     """The status leaves the device out until it sends something again. Its events stay. Raises ValueError and LedgerError."""
+    _prepare(database, request)
     with open_query(database) as query:
+        _append_audit(query, "retire-device", request, now)
         for device in _device_numbers(query, request):
             query("UPDATE device SET retired_at = ? WHERE number = ?", [_iso_text(now), device])
         _audit(query, "forget", request, now, {})
@@ -77,7 +83,21 @@ def _device_numbers(query: Query, request: OperatorRequest) -> list[int]:
     return [row["number"] for row in found]
 
 
+def _prepare(database: str, request: OperatorRequest) -> None:
+    """Make the tables of the audit, in a database that exists and knows the device. Raises ValueError and LedgerError."""
+    with open_query(database) as query:
+        _device_numbers(query, request)
+    prepare_accounts(database)
+
+
+def _append_audit(query: Query, what: str, request: OperatorRequest, now: datetime) -> None:
+    """Into the chained audit, before the act."""
+    about = f"{request.site}/{request.device}"
+    append_audit(query, CentreAuditEntry(f"cli:{request.requested_by}", what, about, request.reason), now)
+
+
 def _audit(query: Query, action: str, request: OperatorRequest, now: datetime, details: dict[str, Any]) -> None:
+    """With its details, into a table of its own."""
     query(
         "INSERT INTO operator_action (at, action, requested_by, reason, site, device, details) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [

@@ -18,7 +18,8 @@ from mqtt.centre.enrolment.key_words import key_words
 from mqtt.centre.enrolment.settings import read_settings
 from mqtt.centre.ingest.database import open_query
 from tests.fakes.centre.enrolment import DEVICE, NAME, SITE, EnrolmentCentre
-from web_ui.centre.commands.enrol import enrol, terminal_code
+from web_ui.centre.commands.enrol import enrol
+from web_ui.centre.commands.enrolment_code import terminal_code
 
 WHO = ("--requested-by", "An", "--reason", "a new gate at the market")
 

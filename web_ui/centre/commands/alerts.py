@@ -94,6 +94,7 @@ def _load_receivers(path: Path | None) -> list[Receiver]:
 def _open(database: str) -> FleetReader:
     try:
         prepare_enrolment(database)
+        prepare_remote(database)
     except LedgerError as error:
         raise KioskError(printable(str(error))) from error
     return FleetReader(database, utc_now)

@@ -1,61 +1,49 @@
 """`kiosk centre enrol`: invite kiosks, compare their words, approve them, and serve EST (RFC 7030)."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
-import segno
 
 from kiosk.config.addresses import split_host_port
 from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.core.ports import KioskError
-from kiosk.credentials.issuing.qr_images import make_qr_code, write_png
-from kiosk.enrolment.invitation_code import InvitationCodeError, WifiNetwork
+from kiosk.enrolment.invitation_code import WifiNetwork
 from kiosk.system.logs import configure_logging
 from mqtt.broker.certificates import PkiError
-from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit
 from mqtt.centre.enrolment import invitations
 from mqtt.centre.enrolment.invitations import Invitation, InvitationError, InvitationState
 from mqtt.centre.enrolment.key_words import key_words, same_words
-from mqtt.centre.enrolment.schema import prepare_enrolment, wait_for_writers
+from mqtt.centre.enrolment.schema import prepare_enrolment
 from mqtt.centre.enrolment.settings import (
     DEFAULT_DAYS,
     EnrolmentSettings,
-    NotSetUpError,
     authority_fingerprint,
     read_settings,
     write_settings,
 )
-from mqtt.centre.ingest.database import Query, open_query
+from mqtt.centre.ingest.database import Query
 from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.printable_text import printable
 from mqtt.remote.signature import FleetKeyError, load_fleet_public_keys
+from web_ui.centre.commands.enrolment_code import approve_request, code_options, show_code, wait_and_approve
+from web_ui.centre.commands.enrolment_transaction import enrolment_query, write_entry
 from web_ui.centre.commands.options import with_reason
+from web_ui.centre.commands.revoke import (
+    REVOCATION_OPTIONS,
+    Revocation,
+    configured_revocation,
+    lock_out,
+    revocation_options,
+)
 from web_ui.centre.enrolment_codes import about_request, invitation_text
 from web_ui.centre.est.serve import EstSettings, run_est_server
 
 readable_file = click.Path(path_type=Path, exists=True, dir_okay=False)
 MAX_LIST_BYTES = 8 * 1024 * 1024
 """As kiosk.credentials.trust reads them."""
-
-
-@contextmanager
-def enrolment_query(database: str) -> Iterator[Query]:
-    """One transaction, with the tables of enrolment. Expected errors become ClickException."""
-    try:
-        prepare_enrolment(database)
-        with open_query(database) as query:
-            wait_for_writers(query)
-            yield query
-    except (LedgerError, InvitationError, InvitationCodeError, NotSetUpError, PkiError) as error:
-        raise click.ClickException(printable(f"nothing was changed: {error}")) from error
-
-
-def write_entry(query: Query, requested_by: str, what: str, about: str, reason: str) -> None:
-    """The audit row, before the act and in its transaction."""
-    append_audit(query, CentreAuditEntry(f"cli:{requested_by}", what, about, reason), datetime.now(UTC))
 
 
 @click.group()
@@ -168,39 +156,62 @@ def _checked_values(path: Path | None) -> str:
 @enrol.command()
 @click.argument("site")
 @click.argument("device")
-@click.option(
-    "--png", type=click.Path(path_type=Path, dir_okay=False), help="Write the code as a picture. Delete it later."
-)
-@click.option("--wifi", "ssid", help="Name of a Wi-Fi network that the kiosk joins.")
-@click.option("--wifi-password-file", type=readable_file, help="File with its password in the first line.")
+@code_options
 @with_reason
 @click.pass_obj
-def new(
+def new(database: str, /, *, site: str, device: str, **options: Any) -> None:
+    """Invite the kiosk DEVICE at SITE: shows a QR code for its camera, valid for an hour. An earlier code ends."""
+    _invite(database, site, device, **options)
+
+
+@enrol.command()
+@click.argument("site")
+@click.argument("device")
+@code_options
+@revocation_options
+@with_reason
+@click.pass_context
+def replace(context: click.Context, /, *, site: str, device: str, **options: Any) -> None:
+    """Lock out the kiosk DEVICE at SITE, which is broken or stolen, and invite the new one under the same name.
+
+    The options for the revocation are those of `kiosk centre revoke`, also in the file of the centre.
+    """
+    database, name = str(context.obj), f"{site}/{device}"
+    with enrolment_query(database) as query:
+        read_settings(query)  # before the old one is locked out
+    revocation = {each: options.pop(each) for each in REVOCATION_OPTIONS}
+    requested_by, reason = options["requested_by"], options["reason"]
+    lock_out(database, name, Revocation(**configured_revocation(context, revocation)), requested_by, reason)
+    _invite(database, site, device, **options)
+    click.echo(
+        f"When the new kiosk is ready, acknowledge what the old one had not sent: "
+        f"kiosk centre acknowledge --site {site} --device {device}"
+    )
+
+
+def _invite(
     database: str,
-    *,
     site: str,
     device: str,
+    *,
     png: Path | None,
+    wait: bool,
     ssid: str | None,
     wifi_password_file: Path | None,
     requested_by: str,
     reason: str,
 ) -> None:
-    """Invite the kiosk DEVICE at SITE: shows a QR code for its camera, valid for an hour. An earlier code ends."""
     now = datetime.now(UTC)
     with enrolment_query(database) as query:
         settings = read_settings(query)
         write_entry(query, requested_by, "invite-kiosk", f"{site}/{device}", reason)
         made, token = invitations.create_invitation(query, site, device, requested_by, now)
         text = invitation_text(settings, made, token, _wifi(ssid, wifi_password_file))
-        if png is not None:
-            write_png(make_qr_code(text), png)
-    if png is None:
-        click.echo(terminal_code(text))
+        show_code(made, text, png)
+    if wait:
+        wait_and_approve(database, made.number, requested_by, reason)
     else:
-        click.echo(f"{png}: show it to the camera of the kiosk, then delete it.")
-    click.echo(f"{made.wire_name}: request {made.number}, valid until {made.expires_at.astimezone():%H:%M}.")
-    click.echo("When the kiosk has read it, compare its words: kiosk centre enrol list")
+        click.echo("When the kiosk has read it, compare its words: kiosk centre enrol list")
 
 
 def _wifi(ssid: str | None, password_file: Path | None) -> WifiNetwork | None:
@@ -208,19 +219,6 @@ def _wifi(ssid: str | None, password_file: Path | None) -> WifiNetwork | None:
         return None
     lines = _read(password_file).decode("utf-8", "replace").splitlines() if password_file else []
     return WifiNetwork(ssid, lines[0].strip() if lines else "")
-
-
-def terminal_code(text: str) -> str:
-    """The code in half blocks: two rows of modules in a line. Dark on light also on a dark terminal."""
-    modules = [list(row) for row in segno.make_qr(text, error="l", boost_error=False).matrix_iter(border=3)]
-    if len(modules) % 2:
-        modules.append([0] * len(modules[0]))
-    blocks = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
-    lines = [
-        "".join(blocks[bool(upper), bool(lower)] for upper, lower in zip(top, bottom, strict=True))
-        for top, bottom in zip(modules[::2], modules[1::2], strict=True)
-    ]
-    return "\n".join(f"\x1b[97;40m{line}\x1b[0m" for line in lines)
 
 
 @enrol.command(name="list")
@@ -256,13 +254,13 @@ def _lines(one: Invitation, now: datetime) -> Iterator[str]:
 @click.pass_obj
 def approve(database: str, *, number: int, words: str, requested_by: str, reason: str) -> None:
     """Approve request NUMBER. The words must be those that the kiosk shows."""
-    now = datetime.now(UTC)
     with enrolment_query(database) as query:
         found = _waiting(query, number)
-        if not same_words(words, found.public_key_der):
-            raise InvitationError("these are not the words of the request. Refuse it, and look at who holds the code")
-        write_entry(query, requested_by, "approve-enrolment", about_request(found), reason)
-        invitations.decide(query, number, approve=True, by=f"cli:{requested_by}", now=now)
+    if not same_words(words, found.public_key_der):
+        raise click.ClickException(
+            "nothing was changed: these are not the words of the request. Refuse it, and look at who holds the code"
+        )
+    approve_request(database, number, requested_by, reason)
     click.echo(f"{found.wire_name} is approved. The kiosk gets its certificate within seconds.")
 
 

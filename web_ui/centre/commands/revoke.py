@@ -4,55 +4,95 @@ import shlex
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from kiosk.cli.centre.option_file import apply_table
 from kiosk.config.addresses import split_host_port
 from kiosk.system import atomic_files
 from mqtt.broker.certificates import CertificateAuthority, dotted_name
 from mqtt.centre.enrolment import device_certificates, invitations
 from mqtt.connection import BrokerConnectionError, BrokerEndpoint, BrokerUnreachableError, Connected
 from mqtt.paho.connection import PahoConnection
-from web_ui.centre.commands.enrol import enrolment_query, write_entry
+from web_ui.centre.commands.enrolment_transaction import enrolment_query, write_entry
 from web_ui.centre.commands.options import with_reason
 
 RELOAD_TIMEOUT_S = 30.0
 TAKEOVER_TIMEOUT_S = 20.0
 
 
+REVOCATION_OPTIONS = ("pki_folder", "crl", "reload_command", "broker")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """How a revocation becomes known."""
+
+    pki_folder: Path
+    crl: Path | None
+    """Copy of the list for the broker."""
+    reload_command: str | None
+    """Makes the broker read it."""
+    broker: str | None
+    """`host:port`: the connection that the device has now is ended there."""
+
+
+def revocation_options(command: Command) -> Command:
+    """The options of a command that revokes. Without a default: `configured_revocation` fills them in."""
+    pki = click.option("--pki", "pki_folder", type=click.Path(path_type=Path, file_okay=False), help="Default: pki.")
+    crl = click.option(
+        "--crl", type=click.Path(path_type=Path, dir_okay=False), help="Copy the revocation list there, for the broker."
+    )
+    reload = click.option(
+        "--reload", "reload_command", help='Command that makes the broker read it: "systemctl reload mosquitto".'
+    )
+    broker = click.option("--broker", help="host:port of the broker: also end the connection that the device has now.")
+    return pki(crl(reload(broker(command))))
+
+
+def configured_revocation(context: click.Context, given: dict[str, Any]) -> dict[str, Any]:
+    """The values that were given, and for the others those of the table `revoke` in the file of the centre."""
+    centre: click.Context | None = context
+    while centre is not None and centre.command.name != "centre":
+        centre = centre.parent
+    if centre is not None:
+        apply_table(centre, "revoke", revoke)
+    table = (centre.default_map or {}).get("revoke", {}) if centre is not None else {}
+    types = {option.name: option.type for option in revoke.params}
+    found = {
+        name: types[name].convert(table[name], None, context) if value is None and name in table else value
+        for name, value in given.items()
+    }
+    return {**found, "pki_folder": found["pki_folder"] or Path("pki")}
+
+
 @click.command()
 @click.argument("name", metavar="SITE/DEVICE")
-@click.option(
-    "--pki", "pki_folder", type=click.Path(path_type=Path, file_okay=False), default=Path("pki"), show_default=True
-)
-@click.option(
-    "--crl", type=click.Path(path_type=Path, dir_okay=False), help="Copy the revocation list there, for the broker."
-)
-@click.option("--reload", "reload_command", help='Command that makes the broker read it: "systemctl reload mosquitto".')
-@click.option("--broker", help="host:port of the broker: also end the connection that the device has now.")
+@revocation_options
 @with_reason
 @click.pass_obj
 def revoke(
-    database: str,
-    *,
-    name: str,
-    pki_folder: Path,
-    crl: Path | None,
-    reload_command: str | None,
-    broker: str | None,
-    requested_by: str,
-    reason: str,
+    database: str, /, *, name: str, pki_folder: Path | None, requested_by: str, reason: str, **options: Any
 ) -> None:
     """Revoke all certificates of a device: new connections are refused, and it gets no further certificate."""
+    lock_out(database, name, Revocation(pki_folder or Path("pki"), **options), requested_by, reason)
+
+
+def lock_out(database: str, name: str, revocation: Revocation, requested_by: str, reason: str) -> None:
+    """Revoke all certificates of SITE/DEVICE, and make the broker refuse it. Raises ClickException."""
     site, _, device = name.partition("/")
     now = datetime.now(UTC)
     with enrolment_query(database) as query:
         write_entry(query, requested_by, "revoke-device", name, reason)
-        authority = CertificateAuthority(pki_folder)
+        authority = CertificateAuthority(revocation.pki_folder)
         device_certificates.revoke_device(query, site, device, by=requested_by, why=reason, now=now)
         invitations.end_invitations(query, site, device)
         serials = [one.serial for one in authority.issued() if one.name == name and one.not_after_at > now]
@@ -64,10 +104,11 @@ def revoke(
         if not serials and not revoked:
             raise click.ClickException(f"nothing was changed: no certificate of {name} is known here")
         authority.revoke([*serials, *revoked, *device_certificates.revoked_serials(query, now)], now)
-    click.echo(f"{name}: {len({*serials, *revoked})} certificates are revoked in {pki_folder / 'crl.pem'}.")
-    _publish(pki_folder / "crl.pem", crl, reload_command)
-    if broker is not None:
-        _end_connection(broker, name, authority, now)
+    count, path = len({*serials, *revoked}), revocation.pki_folder / "crl.pem"
+    click.echo(f"{name}: {count} certificate{'s are' if count > 1 else ' is'} revoked in {path}.")
+    _publish(path, revocation.crl, revocation.reload_command)
+    if revocation.broker is not None:
+        _end_connection(revocation.broker, name, authority, now)
 
 
 def _publish(path: Path, crl: Path | None, reload_command: str | None) -> None:

@@ -98,7 +98,10 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "check.enrolment": Refusal,
     "centre.role": OfficerRole,
     "centre.alert": AlertKind,
-    "centre.alert-detail": ["city-outage", "silent-site", "backlog", "quarantine", "refusals", "enrolment-conflict"],
+    "centre.alert-detail": [
+        "city-outage", "silent-site", "backlog", "quarantine", "refusals", "enrolment-conflict", "gaps", "disk", "list",
+        "list-ends", "certificate",
+    ],
     "centre.site-kind": SITE_KINDS,
     "centre.command.name": CommandName,
     "centre.list": ["trust", "deny"],
