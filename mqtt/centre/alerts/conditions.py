@@ -1,6 +1,6 @@
 """From the state of all devices to what is wrong, one condition for each subject. Pure."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +17,8 @@ BACKLOG_EVENTS = 1000
 REFUSED_SHARE = 0.3
 REFUSED_READINGS = 50
 """Fewer readings of a day say nothing about their share."""
+SHARED_CAUSE_SHARE, SHARED_CAUSE_DEVICES = CITY_OUTAGE_SHARE, CITY_OUTAGE_DEVICES
+"""What more devices than this have at the same time has one cause. It is one alert of the whole city."""
 
 
 class AlertKind(StrEnum):
@@ -30,6 +32,14 @@ class AlertKind(StrEnum):
     QUARANTINE = "quarantine"
     CLOCK = "clock"
     REFUSALS = "refusals"
+    GAPS = "gaps"
+    DISK = "disk"
+    LIST = "list"
+    """A list on a device is old or cannot be used."""
+    LIST_ENDS = "list-ends"
+    """The last key of the published trust list ends soon. It is one for the whole city."""
+    CERTIFICATE = "certificate"
+    ENROLMENT_WAITING = "enrolment-waiting"
     ENROLMENT_CONFLICT = "enrolment-conflict"
 
 
@@ -55,6 +65,14 @@ class DeviceFacts:
     quarantined: int
     passed_today: int
     refused_today: int
+    missing_events: int = 0
+    """Events that did not come, and that no operator acknowledged."""
+    low_disk_mb: int | None = None
+    """Free space of a nearly full memory card."""
+    old_list_days: int | None = None
+    """Age of a list that is too old. 0: a list cannot be used."""
+    certificate_days: int | None = None
+    """Days left of a certificate that should have been renewed."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -74,10 +92,20 @@ def find_conditions(devices: Sequence[DeviceFacts], now: datetime) -> list[Condi
     connected = [device for device in devices if device.last_seen_at is not None]
     outage = _city_outage(connected, now)
     found = [outage] if outage else [*_silences(connected)]
-    for device in connected:
-        if not device.is_silent:
-            found += _of_device(device)
-    return sorted(found)
+    of_devices = [condition for device in connected for condition in _of_device(device)]
+    return sorted(found + _with_shared_causes(of_devices, len(connected)))
+
+
+def _with_shared_causes(found: Sequence[Condition], devices: int) -> list[Condition]:
+    """One condition of the whole city for each kind that more than half of its devices have."""
+    counts = Counter(one.kind for one in found)
+    shared = {
+        kind: count
+        for kind, count in counts.items()
+        if count >= SHARED_CAUSE_DEVICES and count > SHARED_CAUSE_SHARE * devices
+    }
+    single = [one for one in found if one.kind not in shared]
+    return single + [Condition(kind, WHOLE_CITY, 0, str(count)) for kind, count in shared.items()]
 
 
 def _city_outage(devices: Sequence[DeviceFacts], now: datetime) -> Condition | None:
@@ -102,17 +130,29 @@ def _silences(devices: Iterable[DeviceFacts]) -> Iterator[Condition]:
 
 
 def _of_device(device: DeviceFacts) -> Iterator[Condition]:
-    def condition(kind: AlertKind, detail: str) -> Condition:
-        return Condition(kind, device.wire_name, device.area, detail)
+    for kind, value in _values_of(device):
+        if value is not None:
+            yield Condition(kind, device.wire_name, device.area, str(value))
 
-    if device.state == "out-of-order":
-        yield condition(AlertKind.OUT_OF_ORDER, device.state_reason)
-    if device.backlog >= BACKLOG_EVENTS:
-        yield condition(AlertKind.BACKLOG, str(device.backlog))
-    if device.quarantined:
-        yield condition(AlertKind.QUARANTINE, str(device.quarantined))
-    if device.clock_quality == "unset":
-        yield condition(AlertKind.CLOCK, "")
+
+def _values_of(device: DeviceFacts) -> Iterator[tuple[AlertKind, int | str | None]]:
+    """Each kind with its number or code. None: nothing is wrong."""
+    yield AlertKind.CERTIFICATE, device.certificate_days
+    if device.is_silent:  # what it said last may be over
+        return
+    yield AlertKind.OUT_OF_ORDER, device.state_reason if device.state == "out-of-order" else None
+    yield AlertKind.BACKLOG, device.backlog if device.backlog >= BACKLOG_EVENTS else None
+    yield AlertKind.QUARANTINE, device.quarantined or None
+    yield AlertKind.CLOCK, "" if device.clock_quality == "unset" else None
+    yield AlertKind.GAPS, device.missing_events or None
+    yield AlertKind.DISK, device.low_disk_mb
+    yield AlertKind.LIST, device.old_list_days or (None if device.old_list_days is None else "")
+    yield AlertKind.REFUSALS, _unusual_share(device)
+
+
+def _unusual_share(device: DeviceFacts) -> int | None:
+    """Refused readings of today in percent, where they are unusually many."""
     readings = device.passed_today + device.refused_today
-    if readings >= REFUSED_READINGS and device.refused_today > REFUSED_SHARE * readings:
-        yield condition(AlertKind.REFUSALS, str(round(100 * device.refused_today / readings)))
+    if readings < REFUSED_READINGS or device.refused_today <= REFUSED_SHARE * readings:
+        return None
+    return round(100 * device.refused_today / readings)

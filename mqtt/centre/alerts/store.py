@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mqtt.centre.accounts.schema import prepare_accounts
@@ -27,6 +27,11 @@ STEPS = (
     INSERT INTO alert_check VALUES (1, '')
     """,
 )
+
+
+NOTIFIED_AFTER = {AlertKind.GAPS: timedelta(minutes=10), AlertKind.ENROLMENT_WAITING: timedelta(minutes=2)}
+"""How long a condition of this kind lasts before people are notified. What is missing may come behind newer events, and who made a
+code usually waits for the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +126,16 @@ def mute(query: Query, alert: Alert, until: datetime, who: str, why: str) -> Non
 
 
 def read_unnotified(query: Query, now: datetime) -> list[Alert]:
-    """Open alerts that no notification was sent for, and that are neither muted nor acknowledged. Oldest first."""
+    """Open alerts that no notification was sent for, that are neither muted nor acknowledged, and that lasted. Oldest first."""
     rows = query(
         "SELECT alert.*, alert_mute.until AS muted_until FROM alert LEFT JOIN alert_mute USING (kind, subject) "
         "WHERE alert.until IS NULL AND notified_at IS NULL AND acknowledged_by = '' ORDER BY since, number"
     )
-    return [alert for alert in map(_alert, rows) if not alert.is_muted(now)]
+    return [
+        alert
+        for alert in map(_alert, rows)
+        if not alert.is_muted(now) and now - alert.since >= NOTIFIED_AFTER.get(alert.kind, timedelta())
+    ]
 
 
 def mark_notified(query: Query, numbers: Iterable[int], now: datetime) -> None:

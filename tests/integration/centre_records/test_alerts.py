@@ -92,3 +92,10 @@ def test_several_checkers_at_once_open_one_alert(database: str) -> None:
         thread.join()
     assert failures == []
     assert update(database, SITE, GATE) == [("dong-ba", True), ("vy-da/gate-1", True)]
+
+
+def test_missing_records_are_notified_once_they_did_not_come_for_ten_minutes(database: str) -> None:
+    gaps = Condition(AlertKind.GAPS, "dong-ba/gate-1", 7, "3")
+    update(database, gaps)
+    assert unnotified(database, minutes=9) == []
+    assert [alert.kind for alert in unnotified(database, minutes=10)] == [AlertKind.GAPS]

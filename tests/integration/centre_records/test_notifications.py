@@ -1,19 +1,30 @@
 """Alerts and reports reach real receivers, a mail server and a web server; what was not delivered is sent again."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.cli.centre.command import centre
+from kiosk.core.model import CodeKind
+from kiosk.credentials.trust.trust_list import TrustedKey, make_trust_list, sign_trust_list
+from mqtt.centre.accounts.audit import CentreAuditEntry
+from mqtt.centre.enrolment.invitations import InvitationState, create_invitation
 from mqtt.centre.ingest.database import open_query
+from mqtt.centre.remote.lists import NewList, publish_list
 from tests.fakes.centre.city import HourCount, add_hours, make_city
 from tests.fakes.centre.message_servers import HttpServer, SmtpServer, running
+from web_ui.centre.data.alert_facts import trust_list_end
 from web_ui.centre.notify.receivers import ReceiversError, parse_receivers
 
 # Apprise tries an import that Python 3.13 no longer has, and goes on without it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+
+ENTRY = CentreAuditEntry("cli:an", "publish-list")
 
 
 @pytest.fixture
@@ -114,6 +125,49 @@ def test_each_mistake_in_the_file_of_receivers_is_named(text: str, mistake: str)
     with pytest.raises(ReceiversError) as caught:
         parse_receivers(text.encode())
     assert mistake in str(caught.value)
+
+
+def test_what_devices_and_lists_need_is_said_in_words(city: str, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    disk = {"code": "disk", "status": "warn", "reason": "low", "value": 120.0, "unit": "MB"}
+    old_list = {"code": "denylist", "status": "warn", "reason": "old", "value": 40.0 * 86400, "unit": "s"}
+    with open_query(city) as query:
+        query("UPDATE device SET findings = ? WHERE site = 'dong-ba' AND device = 'gate-1'", [json.dumps([disk])])
+        query("UPDATE device SET findings = ? WHERE site = 'dong-ba' AND device = 'gate-2'", [json.dumps([old_list])])
+        invitation, _ = create_invitation(query, "phu-xuan", "gate-2", "an", now)
+        query(
+            "UPDATE enrolment SET state = ?, requested_at = ?, public_key = '' WHERE number = ?",
+            [InvitationState.WAITING.value, now.isoformat(), invitation.number],
+        )
+        publish_list(query, NewList("trust", 1, trust_list_until(now + timedelta(days=9, hours=1))), ENTRY, now)
+    with running(server := SmtpServer()) as port:
+        receivers = write_receivers(tmp_path, ("46", mail_url(port, "city@hue.example"), "en"))
+        assert run(city, "alerts", receivers, "--once").exit_code == 0
+        with open_query(city) as query:  # a request is notified after two minutes
+            query("UPDATE alert SET since = ?", [(now - timedelta(minutes=3)).isoformat(timespec="milliseconds")])
+        assert run(city, "alerts", receivers, "--once").exit_code == 0
+    text = "\n".join(text for _, _, text in server.mails)
+    assert "Memory card is nearly full: Chợ Đông Ba · Cổng 1 · Phu Xuan Ward · 120 MB left" in text
+    assert "List is old or cannot be used: Chợ Đông Ba · Cổng 2 · Phu Xuan Ward · 40 days old" in text
+    assert "The trust list ends: The whole city · 9 days left" in text
+    assert "A kiosk waits for approval: " in text
+
+
+def trust_list_until(end: datetime) -> bytes:
+    """A signed list whose last key ends then."""
+    root = Ed25519PrivateKey.generate()
+    keys = [
+        TrustedKey(b"aaaa", CodeKind.ENTRY_PASS, root.public_key(), datetime(2026, 1, 1, tzinfo=UTC), at)
+        for at in (end - timedelta(days=400), end)
+    ]
+    return sign_trust_list(root, make_trust_list(keys, number=1, issued_at=datetime.now(UTC)))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"\xd2\x84\x40\xa0\x41\x01\x40", b"\xd2\x84\x40\xa0\x45\xa1\x05\x81\x01\x02\x40"]
+)
+def test_a_list_of_another_form_ends_never(content: bytes) -> None:
+    assert trust_list_end(content) is None
 
 
 def test_a_centre_without_receivers_keeps_its_alerts_for_the_page(city: str) -> None:

@@ -10,6 +10,7 @@ from kiosk.system.logs import configure_logging
 from kiosk.system.wakeup import WakeupPipe
 from mqtt.centre.enrolment.schema import prepare_enrolment
 from mqtt.centre.ingest.ledger_error import LedgerError
+from mqtt.centre.remote.schema import prepare_remote
 from mqtt.printable_text import printable
 from web_ui.centre.data.calendar import utc_now
 from web_ui.centre.data.fleet import FleetReader

@@ -7,7 +7,7 @@ from datetime import datetime
 from mqtt.centre.alerts.conditions import find_conditions
 from mqtt.centre.alerts.store import Alert, mark_notified, read_unnotified, update_alerts
 from mqtt.centre.ingest.database import open_query
-from web_ui.centre.data.alert_facts import device_facts, enrolment_conditions
+from web_ui.centre.data.alert_facts import device_facts, enrolment_conditions, list_conditions
 from web_ui.centre.data.calendar import CITY_ZONE
 from web_ui.centre.data.day_cache import DayCache
 from web_ui.centre.data.fleet import Fleet, FleetReader
@@ -29,7 +29,11 @@ def check_city(
     """
     fleet = reader.refresh()
     with open_query(database) as query:
-        conditions = [*find_conditions(device_facts(fleet), now), *enrolment_conditions(query, fleet, now)]
+        conditions = [
+            *find_conditions(device_facts(query, fleet, now), now),
+            *enrolment_conditions(query, fleet, now),
+            *list_conditions(query, now),
+        ]
         update_alerts(query, conditions, now)
         waiting = read_unnotified(query, now)
     delivered, count = set(), 0

@@ -26,7 +26,9 @@ def alert_detail(alert: Alert, formatter: LocaleFormatter) -> str:
         return alert.detail
     if not alert.detail.isascii() or not alert.detail.isdigit():
         return ""
-    return formatter.t(f"centre.alert-detail.{alert.kind}", number=formatter.number(int(alert.detail)))
+    shared = alert.subject == WHOLE_CITY and alert.kind is not AlertKind.LIST_ENDS
+    kind = AlertKind.CITY_OUTAGE if shared else alert.kind
+    return formatter.t(f"centre.alert-detail.{kind}", number=formatter.number(int(alert.detail)))
 
 
 def alert_title(alert: Alert, fleet: Fleet, formatter: LocaleFormatter) -> str:

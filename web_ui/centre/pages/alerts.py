@@ -24,6 +24,8 @@ SHOWN_CLOSED = timedelta(days=2)
 LATE_CHECK = timedelta(minutes=3)
 """An older check means that `kiosk centre alerts` does not run."""
 MUTE_HOURS = (1, 8, 24, 168)
+SERIOUS = {AlertKind.CITY_OUTAGE, AlertKind.SILENT_SITE, AlertKind.OUT_OF_ORDER, AlertKind.LIST_ENDS}
+"""People cannot pass, or soon cannot."""
 
 
 @alert_pages.get("/alerts")
@@ -66,9 +68,7 @@ def _alert_row(alert: Alert, formatter: LocaleFormatter) -> dict[str, Any]:
     title, link, area = _subject(alert, formatter)
     return {
         "number": alert.number,
-        "tone": "fail"
-        if alert.kind in {AlertKind.CITY_OUTAGE, AlertKind.SILENT_SITE, AlertKind.OUT_OF_ORDER}
-        else "warn",
+        "tone": "fail" if alert.kind in SERIOUS else "warn",
         "word": t.code("centre.alert", alert.kind),
         "detail": alert_detail(alert, formatter),
         "title": title,

@@ -192,7 +192,7 @@ def test_a_new_password_of_ones_own_needs_the_present_one(app: Flask) -> None:
 def test_the_alerts_page_lists_acknowledges_and_mutes(app: Flask, city: str, now: datetime) -> None:
     with open_query(city) as query:
         fleet = read_fleet(query, make_registry(read_rows(query)), now)
-        update_alerts(query, find_conditions(device_facts(fleet), now), now)
+        update_alerts(query, find_conditions(device_facts(query, fleet, now), now), now)
     text = read(app, "/alerts")
     assert "Site does not answer · UBND phường Vỹ Dạ" in text
     with visiting(app, "operator-19777") as client:

@@ -61,12 +61,33 @@ def test_a_device_that_never_connected_is_no_alert() -> None:
         ({"quarantined": 1}, AlertKind.QUARANTINE),
         ({"clock_quality": "unset"}, AlertKind.CLOCK),
         ({"passed_today": 60, "refused_today": 40}, AlertKind.REFUSALS),
+        ({"missing_events": 3}, AlertKind.GAPS),
+        ({"low_disk_mb": 0}, AlertKind.DISK),
+        ({"old_list_days": 0}, AlertKind.LIST),
+        ({"old_list_days": 40}, AlertKind.LIST),
     ],
 )
 def test_each_condition_of_a_device_that_answers(change: dict[str, object], kind: AlertKind) -> None:
     device = replace(GATE, **change)  # type: ignore[arg-type]
     assert kinds(device) == [(kind.value, "dong-ba/gate-1")]
     assert kinds(replace(device, is_silent=True)) == [("silent-site", "dong-ba")]
+
+
+def test_a_certificate_that_runs_out_is_an_alert_also_of_a_silent_gate() -> None:
+    ending = replace(GATE, certificate_days=0)
+    assert kinds(ending) == [("certificate", "dong-ba/gate-1")]
+    assert kinds(replace(ending, is_silent=True)) == [("certificate", "dong-ba/gate-1"), ("silent-site", "dong-ba")]
+
+
+@pytest.mark.parametrize(
+    "change", [{"backlog": 5000}, {"old_list_days": 40}, {"clock_quality": "unset"}, {"certificate_days": 3}]
+)
+def test_what_most_devices_have_at_once_is_one_alert_of_the_city(change: dict[str, object]) -> None:
+    healthy = [replace(GATE, wire_name=f"t{n}/g", site=f"t{n}") for n in range(9)]
+    ill = [replace(GATE, wire_name=f"s{n}/g", site=f"s{n}", **change) for n in range(10)]  # type: ignore[arg-type]
+    (one,) = find_conditions([*healthy, *ill], NOW)
+    assert (one.subject, one.area, one.detail) == (WHOLE_CITY, 0, "10")
+    assert len(find_conditions([*healthy, GATE, *ill], NOW)) == 10, "half of the city has no one cause"
 
 
 def test_a_few_refusals_of_a_few_readings_say_nothing() -> None:
@@ -86,5 +107,5 @@ def test_no_subject_has_two_conditions_of_one_kind_and_every_silent_gate_is_cove
     assert len(keys) == len(set(keys))
     subjects = {one.subject for one in found}
     for device in devices:
-        if device.is_silent:
+        if device.is_silent or device.backlog:
             assert subjects & {WHOLE_CITY, device.site, device.wire_name}
