@@ -22,6 +22,7 @@ class TopicKind(StrEnum):
     HEALTH = "health"
     HELLO = "hello"
     RECEIPT = "receipt"
+    DESIRED = "desired"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,31 +1,35 @@
 """Builds all components of the daemon from the configuration."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from kiosk import config, credentials
 from kiosk.app import command_handlers
 from kiosk.app.builders import gate, hardware, remote
+from kiosk.app.builders.configuration import ConfigurationControl
+from kiosk.app.builders.configuration_changes import build_desired_taker, configuration_handlers
 from kiosk.app.builders.delivery import build_relay
 from kiosk.app.builders.remote_lists import ListReceiver
 from kiosk.app.builders.renewal import build_renewal, build_slot
 from kiosk.app.call_queue import CallQueue
 from kiosk.app.camera_worker import CameraWorker
-from kiosk.app.control_socket import ControlServer
+from kiosk.app.control_socket import ControlServer, HandlerMap
 from kiosk.app.frame_slot import LatestFrameSlot
 from kiosk.app.gate_worker import GateWorker
 from kiosk.app.idle_detector import IdleDetector
 from kiosk.app.scanner_worker import ScannerWorker
 from kiosk.app.status_collector import StatusCollector, StatusOptions
-from kiosk.core.model import Direction, ManualReason
+from kiosk.config.overlay.judgement import Observation, failing_checks
+from kiosk.core.model import DeviceState, Direction, ManualReason
 from kiosk.core.ports import Clock, StoreError
 from kiosk.core.reversal import LastAccessEvent
+from kiosk.core.status import HealthCheck
 from kiosk.credentials.trust.list_loader import ListLoader
 from kiosk.decoding.preview.preview import CameraPreview
 from kiosk.delivery import OutboxRelay
-from kiosk.delivery.remote import CommandExecutor
+from kiosk.delivery.remote import CommandChannel, CommandExecutor
 from kiosk.enrolment.folder import EnrolmentFolder
 from kiosk.enrolment.service_port import RenewalWorker
 from kiosk.hardware.gpio.both_held import BothHeld
@@ -65,6 +69,9 @@ class Components:
     """None: the certificate of this device is renewed by hand."""
     list_receiver: ListReceiver | None
     """None: this device takes no list of the centre."""
+    configuration: ConfigurationControl | None
+    """None: this process takes no change of its settings."""
+    channel: CommandChannel | None
 
     def worker_steps(self) -> dict[str, Callable[[], float]]:
         """Name of each worker thread -> its step function."""
@@ -77,6 +84,18 @@ class Components:
         steps |= {"scanner": self.scanner_worker.step} if self.scanner_worker else {}
         steps |= {"commands": self.command_executor.step} if self.command_executor else {}
         return steps | ({"renewal": self.renewal.step} if self.renewal else {})
+
+    def observe_trial(self, checks: Iterable[HealthCheck], state: DeviceState) -> None:
+        """Let the configuration on trial see how the kiosk is, and the centre hear of a change."""
+        if self.configuration is None:
+            return
+        uplink = self.relay.status()
+        is_starting = state is DeviceState.STARTING
+        has_receipt = uplink.last_receipt_at is not None
+        seen = Observation(failing_checks(checks), is_starting, uplink.connected, has_receipt)
+        self.configuration.observe(seen)
+        if self.configuration.take_change() and self.channel is not None:
+            self.channel.say_hello()
 
     def stop(self, stop: threading.Event) -> None:
         """Set the stop event and wake all waiting workers."""
@@ -96,9 +115,15 @@ class _GateParts:
 
 
 def build_components(
-    settings: config.Settings, signal: SignalOutput, clock: Clock, on_change: Callable[[], None], exit_stack: ExitStack
+    settings: config.Settings,
+    signal: SignalOutput,
+    clock: Clock,
+    on_change: Callable[[], None],
+    exit_stack: ExitStack,
+    *,
+    configuration: ConfigurationControl | None = None,
 ) -> Components:
-    """Build all components. `exit_stack` closes them in reverse order. Raises KioskError."""
+    """Build all components. `exit_stack` closes them in reverse order. `configuration`: changes settings. Raises KioskError."""
     started = clock.now()
     acquire_instance_lock(settings.storage.path, exit_stack)
     atomic_files.remove_drafts(settings.storage.path.parent, "*.kept")
@@ -106,7 +131,7 @@ def build_components(
     camera = hardware.build_camera(settings.camera)
     store = gate.open_event_store(settings.storage)
     exit_stack.callback(store.close)
-    channel = remote.build_channel(settings, lists, clock)
+    channel = remote.build_channel(settings, lists, clock, configuration)
     slot = build_slot(settings)
     relay = build_relay(settings, store, clock, channel, slot)
     exit_stack.callback(relay.close)
@@ -147,12 +172,16 @@ def build_components(
     preview = CameraPreview(frame_slot.snapshot)
     exit_stack.callback(preview.close)
     commands = command_handlers.CommandHandlers(parts.worker, signal, store, relay, preview, notices, on_change)
-    control = open_control_socket(settings, exit_stack, commands, parts.worker)
+    handlers = {**commands.handlers(), **configuration_handlers(configuration)}
+    control = open_control_socket(settings, exit_stack, handlers, parts.worker)
     receiver = None if channel is None else ListReceiver(channel, lists)
-    acts = remote.RemoteActs(parts.worker, signal, store, relay, clock, settings.run_dir, on_change, receiver)
+    tries = build_desired_taker(channel, configuration)
+    acts = remote.RemoteActs(parts.worker, signal, store, relay, clock, settings.run_dir, on_change, receiver, tries)
     executor = remote.build_executor(channel, settings, acts, clock)
     built = (clock, signal, store, relay, lists, parts.verifier, monitor, frame_slot, parts.worker, camera_worker)
-    return Components(*built, scanner_worker, control, status_collector, executor, renewal, receiver)
+    return Components(
+        *built, scanner_worker, control, status_collector, executor, renewal, receiver, configuration, channel
+    )
 
 
 def _build_gate(
@@ -217,11 +246,11 @@ def status_options(settings: config.Settings) -> StatusOptions:
 def open_control_socket(
     settings: config.Settings,
     exit_stack: ExitStack,
-    commands: command_handlers.CommandHandlers,
+    handlers: HandlerMap,
     gate_worker: GateWorker,
 ) -> ControlServer:
     """Create the control socket and open the buttons of the guard. Raises KioskError."""
-    control = ControlServer(settings.run_dir, commands.handlers())
+    control = ControlServer(settings.run_dir, handlers)
     exit_stack.callback(control.close)
     connect_buttons(settings, exit_stack, gate_worker, on_both=reset_by_buttons(settings))
     return control

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 
 from kiosk import config
+from kiosk.app.builders.configuration import ConfigurationControl
 from kiosk.app.builders.hardware import build_signal, check_inputs
 from kiosk.app.builders.startup import build_with_retry, open_run_dir, publish_start_failure, try_open_run_dir
 from kiosk.app.components import RELAY, Components, build_components
@@ -50,10 +51,16 @@ class WorkerCrashedError(KioskError):
     """A thread ended by an error. The daemon stops, and systemd restarts it."""
 
 
-def run_daemon(settings: config.Settings, overridden: Collection[str] = (), clock: Clock = SYSTEM_CLOCK) -> bool:
+def run_daemon(
+    settings: config.Settings,
+    overridden: Collection[str] = (),
+    clock: Clock = SYSTEM_CLOCK,
+    configuration: ConfigurationControl | None = None,
+) -> bool:
     """Run until SIGTERM or Ctrl-C. Raises KioskError if it cannot start, and WorkerCrashedError if a thread ended by an error.
 
-    `overridden`: names of settings from the command line instead of the file. True: the program is to start again.
+    `overridden`: names of settings from the command line instead of the file. `configuration`: changes and tries settings. None:
+    this process takes no change. True: the program is to start again.
     """
     with ExitStack() as exit_stack:
         trim_heap()
@@ -69,9 +76,10 @@ def run_daemon(settings: config.Settings, overridden: Collection[str] = (), cloc
         def build(attempt: ExitStack) -> Components:
             if not run_dir_is_open:
                 open_run_dir(settings.run_dir, attempt)
-            built = build_components(settings, signal_output, clock, wakeup.wake, attempt)
+            built = build_components(settings, signal_output, clock, wakeup.wake, attempt, configuration=configuration)
             attempt.callback(effective.remove_effective_settings, settings.run_dir)
-            effective.publish_effective_settings(settings, settings.run_dir, overridden)
+            sources = {} if configuration is None else configuration.sources
+            effective.publish_effective_settings(settings, settings.run_dir, overridden, sources)
             return built
 
         components = build_with_retry(
@@ -181,9 +189,14 @@ class Daemon:
 
     @property
     def is_restart_requested(self) -> bool:
-        """Whether the program is to start again: a command of the centre, or a reset of the enrolment."""
+        """Whether the program is to start again: a command, another configuration, or a reset of the enrolment."""
         executor, now_s = self._components.command_executor, self._components.clock.now().monotonic_s
-        return self.is_reset_requested or (executor is not None and executor.is_restart_due(now_s))
+        configuration = self._components.configuration
+        return (
+            self.is_reset_requested
+            or (configuration is not None and configuration.is_restart_due)
+            or (executor is not None and executor.is_restart_due(now_s))
+        )
 
     @property
     def is_reset_requested(self) -> bool:
@@ -204,6 +217,7 @@ class Daemon:
         if state is not DeviceState.STARTING:
             self._workers[RELAY].start()
         self._components.relay.set_health(checks)
+        self._components.observe_trial(checks, state)
         self._publish_status(self._components.status_collector.build_status(now, checks, state))
         if should_feed_watchdog(checks):
             self._notifier.ping_watchdog()

@@ -5,35 +5,73 @@ daemon 3 MB of memory (docs/decisions/0029).
 """
 
 import argparse
+import logging
 import os
 import sys
+from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 from typing import NoReturn
 
 from kiosk import config
+from kiosk.app.builders.configuration import ConfigurationControl
+from kiosk.app.trial_deadline import TrialDeadline
 from kiosk.core import file_names
 from kiosk.core.ports import KioskError
+from kiosk.system import status_file
+from kiosk.system.clock import SystemClock
+from kiosk.system.instance_lock import InstanceLockedError
 from kiosk.system.logs import configure_logging
+from mqtt.remote.configuration import TrialCode
+
+log = logging.getLogger(__name__)
 
 
 def run_from_config(path: Path, source: str | None = None) -> bool:
     """Run the kiosk until SIGTERM. `source`: another camera than the configured one. Raises KioskError.
 
-    True: this device was enrolled, or forgot its enrolment. The caller starts the program again.
+    True: the caller starts the program again. This device was enrolled, forgot its enrolment, or has another configuration.
     """
-    settings = config.load_settings(path)
-    if source is not None:
-        camera = config.camera_with_source(source, settings.camera)
-        settings = settings.model_copy(update={"camera": camera})
-    if _reset_if_requested(settings):
-        return True
-    if not settings.is_enrolled:
-        from kiosk.app import unenrolled  # noqa: PLC0415  needs ssl and http
+    with closing(ConfigurationControl(path, SystemClock())) as configuration:
+        settings = configuration.start()
+        if source is not None:
+            camera = config.camera_with_source(source, settings.camera)
+            settings = settings.model_copy(update={"camera": camera})
+        if _reset_if_requested(settings):
+            return True
+        if not settings.is_enrolled:
+            from kiosk.app import unenrolled  # noqa: PLC0415  needs ssl and http
 
-        return unenrolled.run_until_enrolled(settings, path)
+            return unenrolled.run_until_enrolled(settings, path)
+        return _run_named(settings, () if source is None else ("camera.source",), configuration)
+
+
+def _run_named(settings: config.Settings, overridden: Collection[str], configuration: ConfigurationControl) -> bool:
+    """Run the daemon. An error while a configuration is on trial ends the trial. Raises KioskError."""
     from kiosk.app import daemon  # noqa: PLC0415  slow to import: mistakes in the file are reported before
 
-    return daemon.run_daemon(settings, () if source is None else ("camera.source",))
+    deadline = TrialDeadline(configuration, SystemClock(), lambda: last_failures(settings.run_dir), run_again)
+    deadline.start()
+    try:
+        return daemon.run_daemon(settings, overridden, configuration=configuration)
+    except InstanceLockedError:
+        raise
+    except KioskError as error:
+        if configuration.deadline_s is None:
+            raise
+        log.error("%s", error)
+        configuration.end_trial(TrialCode.NOT_STARTED, str(error))
+        return True
+    finally:
+        deadline.close()
+
+
+def last_failures(run_dir: Path) -> str:
+    """The failing checks that the kiosk published last, for a report."""
+    checks = (status_file.read_status(run_dir) or {}).get("checks", [])
+    return "; ".join(
+        f"{check['code']}: {check['detail'] or check['reason']}" for check in checks if check.get("status") == "fail"
+    )
 
 
 def _reset_if_requested(settings: config.Settings) -> bool:

@@ -4,8 +4,9 @@ The configuration file may have changed since the daemon read it. No secrets: se
 """
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from kiosk.config.schema import Section, Settings
@@ -14,6 +15,7 @@ from kiosk.system import atomic_files
 SETTINGS_FILE = "settings.json"
 MAX_FILE_BYTES = 512 * 1024
 FILE, DEFAULT, COMMAND = "file", "default", "command"
+_NO_SOURCES: Mapping[str, str] = MappingProxyType({})
 
 
 class EffectiveSetting(NamedTuple):
@@ -24,13 +26,15 @@ class EffectiveSetting(NamedTuple):
     value: str
     """Empty where it is not set."""
     source: str
-    """`file`, `default`, or `command` (an option of `kiosk run`)."""
+    """`file`, `default`, `command` (an option of `kiosk run`), `centre`, or `device` (changed on this device)."""
 
 
-def effective_settings(settings: Settings, overridden: Collection[str] = ()) -> Iterator[EffectiveSetting]:
-    """Every setting with its source. `overridden` names those that came from the command line."""
+def effective_settings(
+    settings: Settings, overridden: Collection[str] = (), sources: Mapping[str, str] = _NO_SOURCES
+) -> Iterator[EffectiveSetting]:
+    """Every setting with its source. `overridden`: those of the command line. `sources`: by name, of those over the file."""
     for name, value, is_set in _walk(settings):
-        source = COMMAND if name in overridden else FILE if is_set else DEFAULT
+        source = COMMAND if name in overridden else sources.get(name) or (FILE if is_set else DEFAULT)
         yield EffectiveSetting(name, "" if value is None else _format_value(value), source)
 
 
@@ -57,9 +61,14 @@ def _format_value(value: object) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | tuple) else str(value)
 
 
-def publish_effective_settings(settings: Settings, run_dir: Path, overridden: Collection[str] = ()) -> None:
+def publish_effective_settings(
+    settings: Settings,
+    run_dir: Path,
+    overridden: Collection[str] = (),
+    sources: Mapping[str, str] = _NO_SOURCES,
+) -> None:
     """Write them for the web UI. No fsync, because the file is in memory. Raises OSError."""
-    content = json.dumps(list(effective_settings(settings, overridden)), ensure_ascii=False).encode()
+    content = json.dumps(list(effective_settings(settings, overridden, sources)), ensure_ascii=False).encode()
     atomic_files.write_file(run_dir / SETTINGS_FILE, content, durable=False)
 
 

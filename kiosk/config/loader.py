@@ -3,6 +3,7 @@
 kiosk/config/schema/ defines the settings. Relative paths start at the folder of the configuration file.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from kiosk.config import enrolled, renamed_keys
+from kiosk.config.overlay import reading
 from kiosk.config.schema import CameraSettings, Section, Settings
 from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.config.unknown_keys import unknown_key_message
 from kiosk.core import file_names, signal_patterns
 from kiosk.core.ports import KioskError
+
+log = logging.getLogger(__name__)
 
 MAX_CONFIG_BYTES = 256 * 1024
 DEFAULT_PATH = Path("/etc/entrance-kiosk/kiosk.toml")
@@ -29,12 +33,25 @@ class ConfigError(KioskError):
         super().__init__("\n".join([f"{path}: {len(errors)} mistake{'s' if len(errors) > 1 else ''}", *errors]))
 
 
-def load_settings(path: Path, enrolment: Path | None = None) -> Settings:
+def load_settings(path: Path, enrolment: Path | None = None, *, with_overlay: bool = True) -> Settings:
     """Read and check a configuration file. Raises ConfigError with all its mistakes.
 
     A file without site, device and keys is completed by what the enrolment brought (kiosk/config/enrolled.py). `enrolment`:
-    another folder of it than the one in force.
+    another folder of it than the one in force. What the centre or the page changed counts over the file (kiosk/config/overlay),
+    unless it does not fit the file. `with_overlay` False: the file alone.
     """
+    tree, folder = read_tree(path, enrolment), path.absolute().parent
+    values = reading.effective_overlay(tree, folder).values if with_overlay and enrolment is None else {}
+    if values:
+        try:
+            return settings_of_tree(reading.merge(tree, values), path)
+        except ConfigError as error:
+            log.error("settings of the centre or of the page do not fit the file, which counts alone: %s", error)
+    return settings_of_tree(tree, path)
+
+
+def read_tree(path: Path, enrolment: Path | None = None) -> dict[str, Any]:
+    """The parsed file, completed by the enrolment and not checked. Raises ConfigError."""
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_CONFIG_BYTES + 1)
@@ -42,15 +59,19 @@ def load_settings(path: Path, enrolment: Path | None = None) -> Settings:
         raise ConfigError(path, [f"cannot be read: {error.strerror}"]) from error
     if len(raw) > MAX_CONFIG_BYTES:
         raise ConfigError(path, [f"is larger than {MAX_CONFIG_BYTES} bytes; this cannot be a configuration"])
-    folder = path.absolute().parent
     try:
         tree = parse_toml(raw)
         if enrolled.is_unnamed(tree):
-            current = enrolled.enrolment_folder(tree, folder) / file_names.ENROLMENT_CURRENT
+            current = enrolled.enrolment_folder(tree, path.absolute().parent) / file_names.ENROLMENT_CURRENT
             tree = enrolled.complete_tree(tree, enrolment or current)
     except TomlError as error:
         raise ConfigError(path, [f"{error}."]) from error
-    return resolve_paths(parse_settings(tree, path), folder)
+    return tree
+
+
+def settings_of_tree(tree: Mapping[str, Any], path: Path) -> Settings:
+    """Check a tree, and make its paths start at the folder of the file. Raises ConfigError."""
+    return resolve_paths(parse_settings(tree, path), path.absolute().parent)
 
 
 def parse_settings(tree: Mapping[str, Any], path: Path) -> Settings:

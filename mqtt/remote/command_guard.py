@@ -19,7 +19,6 @@ from mqtt.remote.commands import (
     CommandMessage,
     CommandName,
     UnsupportedCommandError,
-    is_expired,
     parse_arguments,
 )
 from mqtt.remote.signature import OrderUse, open_order
@@ -117,12 +116,13 @@ class CommandGuard:
             return RefusalCode.OTHER_SESSION
         if message.counter <= self.highest_counter:
             return RefusalCode.REPLAYED
-        return _refusal_by_time(message, now)
+        return refusal_by_time(message.issued_at, message.expires_at, now)
 
 
-def _refusal_by_time(message: CommandMessage, now: datetime | None) -> RefusalCode | None:
+def refusal_by_time(issued_at: datetime, expires_at: datetime, now: datetime | None) -> RefusalCode | None:
+    """What the time says against an order. `now` None: the clock of the device is not set."""
     if now is None:
         return RefusalCode.CLOCK_UNSET
-    if is_expired(message, now):
+    if now >= expires_at:
         return RefusalCode.EXPIRED
-    return RefusalCode.NOT_YET if now < message.issued_at - CLOCK_LEEWAY else None
+    return RefusalCode.NOT_YET if now < issued_at - CLOCK_LEEWAY else None

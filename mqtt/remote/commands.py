@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
@@ -20,6 +20,8 @@ from mqtt.message_model import (
     Slug,
     validation_code,
 )
+from mqtt.remote.configuration import ConfigurationReport
+from mqtt.remote.fields import OrderId, Sentence, SessionId, WireName
 
 MAX_LIFETIME = timedelta(hours=1)
 """A command that is good for longer is refused."""
@@ -29,13 +31,6 @@ MAX_CONTENT_BYTES = 512 * 1024
 PART_BYTES = 24 * 1024
 """Of the content, in one reply."""
 MAX_PARTS = -(-MAX_CONTENT_BYTES // PART_BYTES)
-
-OrderId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-SessionId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-"""Random. A device makes a new one for each connection, so that no order of an earlier connection is valid again."""
-WireName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}/[a-z0-9][a-z0-9-]{0,62}$")]
-"""`SITE/DEVICE`."""
-Sentence = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 
 
 class CommandName(StrEnum):
@@ -184,6 +179,7 @@ class ReplyMessage(MessageModel):
 class HelloMessage(MessageModel):
     """What a device says on every connect. Only then may orders be sent to it."""
 
+    MAX_BYTES: ClassVar[int] = 24 * 1024
     session: SessionId
     at: ReceivedTime
     software_version: ShortText = ""
@@ -193,8 +189,5 @@ class HelloMessage(MessageModel):
     """Number of each signed list in force: `trust`, `deny`. 0: none is. A kind that it does not use is not there."""
     list_errors: dict[Slug, Slug] = Field(default_factory=dict, max_length=8)
     """Why the last list of a kind that came is not in force: `other-base`, `wrong-hash`, `unusable`."""
-
-
-def is_expired(message: CommandMessage, now: datetime) -> bool:
-    """Whether the time of a command is over."""
-    return now >= message.expires_at
+    configuration: ConfigurationReport | None = None
+    """What is in force over its configuration file. Null: it takes no configuration of the centre."""

@@ -26,6 +26,7 @@ class OrderUse(Enum):
     """What an order is for. It is signed too (external_aad), so that no order passes for one of another kind."""
 
     COMMAND = b"entrance-kiosk command 1"
+    CONFIGURATION = b"entrance-kiosk configuration 1"
 
 
 class FleetKeyError(ValueError):

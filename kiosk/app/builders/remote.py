@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from kiosk import config
+from kiosk.app.builders.configuration import ConfigurationControl
 from kiosk.app.builders.remote_lists import ListReceiver
 from kiosk.app.gate_worker import GateWorker
 from kiosk.config.effective import read_effective_settings
@@ -16,12 +17,14 @@ from kiosk.core.ports import Clock, Signal
 from kiosk.credentials.trust.list_loader import ListLoader
 from kiosk.delivery import OutboxRelay
 from kiosk.delivery.remote import CommandChannel, CommandExecutor, CommandResult, Handler
+from kiosk.delivery.remote.desired import DesiredInbox
 from kiosk.storage import SqliteEventStore
 from kiosk.storage.command_journal import CommandJournal
 from kiosk.system import logs, support_files
 from kiosk.system.status_file import STATUS_FILE
 from mqtt.remote.command_guard import AcceptedCommand, CommandGuard
 from mqtt.remote.commands import CommandName, ForgetArguments, PauseArguments, SendLogArguments
+from mqtt.remote.desired_guard import DesiredGuard
 from mqtt.remote.signature import FleetKeyError, load_fleet_public_keys
 from mqtt.topics import DeviceTopics
 
@@ -36,7 +39,9 @@ SUPPORTED = frozenset(CommandName)
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def build_channel(settings: config.Settings, lists: ListLoader, clock: Clock) -> CommandChannel | None:
+def build_channel(
+    settings: config.Settings, lists: ListLoader, clock: Clock, configuration: ConfigurationControl | None = None
+) -> CommandChannel | None:
     """After the database was opened. None: this device has no usable fleet key, and obeys no command. Raises StoreError."""
     path = settings.keys.fleet_public_key
     if path is None:
@@ -49,6 +54,10 @@ def build_channel(settings: config.Settings, lists: ListLoader, clock: Clock) ->
     topics = DeviceTopics(settings.mqtt.topic_prefix, settings.site.site, settings.site.device)
     journal = CommandJournal(settings.storage.path)
     guard = CommandGuard(topics.wire_name, keys, journal.highest_counter(), SUPPORTED)
+    desired = None
+    if configuration is not None:
+        desired_guard = DesiredGuard(topics.wire_name, keys, configuration.state.counter)
+        desired = DesiredInbox(desired_guard, configuration.report)
     return CommandChannel(
         topics,
         guard,
@@ -56,6 +65,7 @@ def build_channel(settings: config.Settings, lists: ListLoader, clock: Clock) ->
         clock=clock,
         list_numbers=lambda: lists.numbers,
         software_version=version("entrance-kiosk"),
+        desired=desired,
     )
 
 
@@ -81,6 +91,8 @@ class RemoteActs:
     on_change: Callable[[], None]
     """Called after a command changed the status."""
     list_receiver: ListReceiver | None = None
+    take_desired: Callable[[], None] = lambda: None
+    """Tries a configuration that came."""
     _resume_at_s: float | None = None
     """When the pause of a command ends. None: no pause of a command."""
     _signals: list[tuple[float, Outcome]] = field(default_factory=list)
@@ -100,7 +112,8 @@ class RemoteActs:
         }
 
     def run_due(self, now_s: float) -> None:
-        """End a pause, go on with a lamp test, and make the next list whole."""
+        """End a pause, go on with a lamp test, make the next list whole, and try the next configuration."""
+        self.take_desired()
         if self.list_receiver is not None:
             self.list_receiver.prepare_due()
         if self._resume_at_s is not None and (not self.gate_worker.paused or now_s >= self._resume_at_s):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import ConfigDict, Field, JsonValue, TypeAdapter, with_config
 
 from kiosk.core.model import Direction, ManualReason, Outcome
 from kiosk.core.ports import KioskError
@@ -86,6 +86,46 @@ class AcknowledgeReleaseCommand:
     command: Literal["acknowledge-release"] = "acknowledge-release"
 
 
+@_forbid_extra
+@dataclass(frozen=True, slots=True)
+class CheckConfigurationCommand:
+    """Check a change of settings. Nothing is changed. The detail has the `errors`."""
+
+    values: Annotated[dict[str, JsonValue], Field(max_length=200)]
+    """By dotted name."""
+    removed: Annotated[tuple[str, ...], Field(max_length=200)] = ()
+    """Names that get the value of the centre or of the file again."""
+    command: Literal["check-configuration"] = "check-configuration"
+
+
+@_forbid_extra
+@dataclass(frozen=True, slots=True)
+class TryConfigurationCommand:
+    """Put a change of settings on trial. The kiosk starts again with it."""
+
+    values: Annotated[dict[str, JsonValue], Field(max_length=200)]
+    who: Annotated[str, Field(min_length=1, max_length=64)]
+    removed: Annotated[tuple[str, ...], Field(max_length=200)] = ()
+    reason: Annotated[str, Field(max_length=200)] = ""
+    command: Literal["try-configuration"] = "try-configuration"
+
+
+@_forbid_extra
+@dataclass(frozen=True, slots=True)
+class KeepConfigurationCommand:
+    """Keep what is on trial, without waiting for its end."""
+
+    command: Literal["keep-configuration"] = "keep-configuration"
+
+
+@_forbid_extra
+@dataclass(frozen=True, slots=True)
+class RollBackConfigurationCommand:
+    """Take back what is on trial. The kiosk starts again."""
+
+    command: Literal["roll-back-configuration"] = "roll-back-configuration"
+
+
 Command = (
     AdmitCommand
     | UndoCommand
@@ -94,6 +134,10 @@ Command = (
     | ReleaseQuarantineCommand
     | CapturePreviewCommand
     | AcknowledgeReleaseCommand
+    | CheckConfigurationCommand
+    | TryConfigurationCommand
+    | KeepConfigurationCommand
+    | RollBackConfigurationCommand
 )
 HandlerMap = Mapping[type[Command], Callable[[Any], Mapping[str, Any]]]
 

@@ -6,10 +6,12 @@ import queue
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from kiosk.core.model import ClockQuality, ClockReading
 from kiosk.core.ports import Clock, StoreError
+from kiosk.delivery.remote.desired import DesiredInbox
 from kiosk.delivery.remote.replies import ReplyQueue
 from kiosk.storage.command_journal import STARTED, CommandEntry, CommandJournal
 from mqtt.connection import Acknowledged, Connection, IncomingMessage, OutgoingMessage
@@ -90,14 +92,16 @@ class CommandChannel:
         clock: Clock,
         list_numbers: Callable[[], Mapping[str, int]],
         software_version: str = "",
+        desired: DesiredInbox | None = None,
     ) -> None:
-        """`list_numbers`: of the signed lists in force, by kind."""
+        """`list_numbers`: of the signed lists in force, by kind. `desired`: takes configurations. None: this device takes none."""
         self._topics = topics
         self._guard = guard
         self._journal = journal
         self._clock = clock
         self._list_numbers = list_numbers
         self._software_version = software_version[:64]
+        self.desired = desired
         self._hello_due_s = 0.0
         self._hello_token = -1
         self._refused: Counter[str] = Counter()
@@ -108,8 +112,9 @@ class CommandChannel:
 
     @property
     def filters(self) -> Sequence[str]:
-        """All commands and lists for this device."""
-        return (self._topics.command_topic("+"), self._topics.list_topic("+"))
+        """All commands, lists and configurations for this device."""
+        orders = (self._topics.command_topic("+"), self._topics.list_topic("+"))
+        return orders if self.desired is None else (*orders, self._topics.topic(TopicKind.DESIRED))
 
     @property
     def refused(self) -> Mapping[str, int]:
@@ -145,17 +150,29 @@ class CommandChannel:
         if incoming.topic.startswith(self._topics.list_topic("")):
             self._on_list_message(incoming)
             return True
+        if self.desired is not None and incoming.topic == self._topics.topic(TopicKind.DESIRED):
+            self._on_desired(self.desired, incoming)
+            return True
         prefix = self._topics.command_topic("")
         if not incoming.topic.startswith(prefix):
             return False
         now = self._clock.now()
-        known_at = None if now.quality is ClockQuality.UNSET else now.utc_at
-        found = self._guard.check(incoming.topic.removeprefix(prefix), incoming.payload, known_at)
+        found = self._guard.check(incoming.topic.removeprefix(prefix), incoming.payload, _known_at(now))
         if isinstance(found, Refusal):
             self._on_refused(found, now)
         else:
             self._on_accepted(found, now)
         return True
+
+    def say_hello(self) -> None:
+        """Say what is in force now. Any thread."""
+        self._hello_due_s = 0.0
+
+    def _on_desired(self, desired: DesiredInbox, incoming: IncomingMessage) -> None:
+        now = self._clock.now()
+        refusal = desired.offer(incoming.payload, self._guard.session, _known_at(now))
+        if refusal is not None:
+            self._on_refused(refusal, now)
 
     def _on_list_message(self, incoming: IncomingMessage) -> None:
         """The newest few. A centre sends another one after the next hello."""
@@ -202,7 +219,7 @@ class CommandChannel:
         self._refused[refusal.code] += 1
         times = self._refused[refusal.code]
         if times in _LOG_TIMES:
-            log.warning("a command is not obeyed: %s %s (%d times)", refusal.code, refusal.detail, times)
+            log.warning("an order is not obeyed: %s %s (%d times)", refusal.code, refusal.detail, times)
         if refusal.code is RefusalCode.OTHER_SESSION:  # perhaps the centre did not get the newest hello
             self._say_hello_in(HELLO_RETRY_S)
         if refusal.id:
@@ -225,5 +242,11 @@ class CommandChannel:
             commands=tuple(sorted(self._guard.supported)),
             lists=dict(self._list_numbers()),
             list_errors=dict(self._list_errors),
+            configuration=None if self.desired is None else self.desired.report(),
         )
         return OutgoingMessage(self._topics.topic(TopicKind.HELLO), hello.to_payload())
+
+
+def _known_at(now: ClockReading) -> datetime | None:
+    """None: the clock is not set."""
+    return None if now.quality is ClockQuality.UNSET else now.utc_at

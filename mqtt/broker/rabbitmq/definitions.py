@@ -6,7 +6,7 @@ from typing import Any
 
 VHOST = "/"
 EXCHANGE = "amq.topic"
-DEVICE_WRITES, DEVICE_READS = ("state", "event", "health", "hello", "reply"), ("receipt", "command", "list")
+DEVICE_WRITES, DEVICE_READS = ("state", "event", "health", "hello", "reply"), ("receipt", "command", "list", "desired")
 """The levels below a device's own topics."""
 CENTRE_READS, CENTRE_WRITES = DEVICE_WRITES, DEVICE_READS
 NOTHING = "^$"

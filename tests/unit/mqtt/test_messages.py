@@ -51,7 +51,7 @@ def test_an_event_arrives_as_it_was_stored() -> None:
 
 def test_the_schemas_are_schemas_and_there_is_one_per_message() -> None:
     assert wire_schema.NAMES == [
-        "centre-backlog-rate", "centre-state", "command", "event", "health", "hello", "list", "receipt", "reply",
+        "centre-backlog-rate", "centre-state", "command", "desired", "event", "health", "hello", "list", "receipt", "reply",
         "state",
     ]  # fmt: skip
     for name in wire_schema.NAMES:

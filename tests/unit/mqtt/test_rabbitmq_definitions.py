@@ -34,8 +34,9 @@ def user_of(device: DeviceTopics) -> str:
 @given(DEVICES)
 def test_a_device_may_write_its_own_messages_and_read_its_receipts(device: DeviceTopics) -> None:
     user = user_of(device)
-    assert all(may(user, "write", device.topic(kind)) for kind in TopicKind if kind is not TopicKind.RECEIPT)
-    assert may(user, "read", device.topic(TopicKind.RECEIPT))
+    read = {TopicKind.RECEIPT, TopicKind.DESIRED}
+    assert all(may(user, "write", device.topic(kind)) for kind in TopicKind if kind not in read)
+    assert all(may(user, "read", device.topic(kind)) for kind in read)
     assert all(may(user, "read", topic) for topic in topics.centre_topics("entrance"))
 
 
@@ -51,6 +52,7 @@ def test_a_device_may_neither_write_nor_read_topics_of_another(
 def test_a_device_may_not_speak_for_the_centre_nor_read_with_wildcards() -> None:
     user = user_of(OWN)
     assert not may(user, "write", OWN.topic(TopicKind.RECEIPT))
+    assert not may(user, "write", OWN.topic(TopicKind.DESIRED))
     assert not may(user, "write", topics.centre_state_topic("entrance"))
     assert not any(
         may(user, "read", topic) for topic in ("#", "entrance/#", "entrance/v1/+/+/receipt", "entrance/v1/#")
