@@ -30,7 +30,7 @@ from kiosk.health.probes import (
 )
 from kiosk.storage import SqliteEventStore
 
-CHECK_OF_LIST = {"trust": "trust-list", "denylist": "denylist"}
+CHECK_OF_LIST = {"trust": "trust-list", "denylist": "denylist", "sealing-keys": "sealing-keys"}
 """Name of a list in the status -> code of its health check."""
 
 
@@ -156,7 +156,15 @@ class StatusCollector:
             paused=self._gate_worker.paused,
             certificate_left_s=self._certificate_left_s(now),
             renewal_error=self._renewal_status().error if self._renewal_status else "",
+            sealing_keys_left_s=self._sealing_keys_left_s(now),
         )
+
+    def _sealing_keys_left_s(self, now: ClockReading) -> float | None:
+        """Until the last week ends. None: no weekly keys, or the clock is not set."""
+        ends_at = self._list_loader.sealing_keys_end_at
+        if ends_at is None or now.quality is ClockQuality.UNSET:
+            return None
+        return (ends_at - now.utc_at).total_seconds()
 
     def _certificate_left_s(self, now: ClockReading) -> float | None:
         """Until the certificate ends. None: it is renewed by hand, or the clock is not set."""

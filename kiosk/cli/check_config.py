@@ -30,9 +30,6 @@ def check_config(path: Path, *, show: bool, connect: bool, startup: bool) -> Non
     Prints a sentence for each mistake. Exit status 1 if there is any. Notices do not count.
     """
     settings = config.load_settings(path)
-    if not settings.is_enrolled:
-        click.echo(f"{path}: good. This device is not enrolled: show it an enrolment code of the centre.")
-        return
     t = translator(settings.site.language)
     findings = list(check_settings(settings))
     fatal = Severity.STOPS if startup else Severity.WRONG
@@ -42,11 +39,13 @@ def check_config(path: Path, *, show: bool, connect: bool, startup: bool) -> Non
     mistakes = [finding_message(t, finding) for finding in findings if finding.severity >= fatal]
     if mistakes:
         raise config.ConfigError(path, mistakes)
-    if connect:
+    if connect and settings.is_enrolled:
         _try_brokers(settings)
     if show:
         for line in toml_lines(settings):
             click.echo(line)
+    if not settings.is_enrolled:
+        click.echo(f"{path}: {t('check.enrolment.not-enrolled')}", err=True)
     click.echo(f"{path}: good")
 
 

@@ -38,6 +38,7 @@ def evaluate(measurements: Measurements, thresholds: HealthThresholds = HealthTh
             _check_certificate,
             _check_backlog,
             _check_lists,
+            _check_sealing_keys,
             _check_release,
             _check_os_updates,
         )
@@ -234,6 +235,19 @@ def _check_lists(it: Measurements, limits: HealthThresholds) -> Iterator[HealthC
         elif age_s is not None:
             old = age_s > limits.list_age_s
             yield _warn(code, "old", round(age_s), "s") if old else _pass(code, round(age_s), "s")
+
+
+def _check_sealing_keys(it: Measurements, limits: HealthThresholds) -> Iterator[HealthCheck]:
+    """After the last week its key goes on, so that nothing is lost. But those events cannot be erased week by week."""
+    left_s = it.sealing_keys_left_s
+    if left_s is None or "sealing-keys" in it.list_problems:
+        return
+    if left_s <= 0:
+        yield _warn("sealing-keys", "ended", round(-left_s), "s")
+    elif left_s < limits.sealing_keys_left_s:
+        yield _warn("sealing-keys", "ending", round(left_s), "s")
+    else:
+        yield _pass("sealing-keys", round(left_s), "s")
 
 
 def _check_release(it: Measurements, _: HealthThresholds) -> Iterator[HealthCheck]:

@@ -102,7 +102,9 @@ class Measurements:
     os_restart_needed: bool = False
     """Installed updates take effect after a restart of the board."""
     list_problems: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """`trust-list` and `denylist`: why the file is not in force as it should be, as reason and detail."""
+    """`trust-list`, `denylist` and `sealing-keys`: why the file is not in force as it should be, as reason and detail."""
+    sealing_keys_left_s: float | None = None
+    """Until the last week of the sealing keys ends, negative after that. None: there are no weekly keys, or no clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,5 +128,7 @@ class HealthThresholds:
     backlog_full_share: float = 0.8
     """Share of `backlog_limit`."""
     list_age_s: float = 7 * SECONDS_PER_DAY
+    sealing_keys_left_s: float = 28 * SECONDS_PER_DAY
+    """New keys need the root key, which lies in a cupboard."""
     os_updates_age_s: float = 35 * SECONDS_PER_DAY
     """A gate without a network gets its updates from a stick, once a month."""

@@ -37,6 +37,8 @@ def run_checks(settings: config.Settings) -> Iterator[HealthCheck]:
     Camera and pins are tried only while the kiosk is stopped. The checks of a running kiosk come last.
     """
     running = daemon_checks(settings)
+    if not settings.is_enrolled and running is None:  # a running daemon says how far its enrolment is
+        yield HealthCheck("enrolment", CheckStatus.WARN, reason="not-enrolled")
     probes: list[DeviceProbe] = [_files, _firmware_pins, _disk, _system, _lists, _broker]
     if running is None:
         probes = [
@@ -53,7 +55,8 @@ def run_checks(settings: config.Settings) -> Iterator[HealthCheck]:
             _broker,
         ]
     for probe in probes:
-        yield from probe(settings)
+        if settings.is_enrolled or probe not in {_lists, _broker}:  # it has neither lists nor a broker yet
+            yield from probe(settings)
     if running is not None:
         if not any(check.code == "kiosk" for check in running):
             yield HealthCheck("kiosk", CheckStatus.PASS)
@@ -202,14 +205,17 @@ def _lists(settings: config.Settings) -> Iterator[HealthCheck]:
         root_pem=root_pem,
         denylist_path=keys.denylist,
         copies_dir=settings.storage.path.parent,
+        sealing_keys_path=keys.sealing_keys,
     )
+    ends_at = found.sealing_keys_end_at
     measurements = Measurements(
         lists_age_s={CHECK_OF_LIST[name]: (now_at - at).total_seconds() for name, at in found.issued_at.items()},
         list_problems={CHECK_OF_LIST[name]: each for name, each in found.problems.items()},
+        sealing_keys_left_s=None if ends_at is None else (ends_at - now_at).total_seconds(),
     )
     for check in evaluate(measurements):
         if check.code in CHECK_OF_LIST.values():
-            fatal = (check.code, check.reason) == ("trust-list", "unusable")
+            fatal = check.code != "denylist" and check.reason == "unusable"
             yield replace(check, status=CheckStatus.FAIL) if fatal else check
 
 

@@ -169,49 +169,83 @@ class _Sources(NamedTuple):
     sealing_keys: _ListSource[SealingKeyList] | None = None
 
     def problems(self) -> dict[str, ListProblem]:
-        found = {"trust": self.trust.problem, "denylist": self.denylist.problem if self.denylist else None}
+        found = {
+            "trust": self.trust.problem,
+            "denylist": self.denylist.problem if self.denylist else None,
+            "sealing-keys": self.sealing_keys.problem if self.sealing_keys else None,
+        }
         return {name: problem for name, problem in found.items() if problem}
 
 
 def _make_sources(
-    trust_path: Path,
     root_pem: bytes,
-    denylist_path: Path | None,
     copies_dir: Path,
+    *,
+    trust_path: Path,
+    denylist_path: Path | None,
+    sealing_keys_path: Path | None,
     monotonic_s: Callable[[], float] = time.monotonic,
 ) -> _Sources:
-    trusted = _ListSource[TrustList](
-        trust_path, copies_dir / "trust-list.kept", trust.parse_trust_list, root_pem, monotonic_s
-    )
-    if denylist_path is None:
-        return _Sources(trusted, None)
-    return _Sources(
-        trusted,
-        _ListSource[Denylist](
-            denylist_path, copies_dir / "denylist.kept", denylist.parse_denylist, root_pem, monotonic_s
+    sources = _Sources(
+        _ListSource[TrustList](
+            trust_path, copies_dir / "trust-list.kept", trust.parse_trust_list, root_pem, monotonic_s
         ),
+        None,
     )
+    if denylist_path is not None:
+        denied = _ListSource[Denylist](
+            denylist_path, copies_dir / "denylist.kept", denylist.parse_denylist, root_pem, monotonic_s
+        )
+        sources = sources._replace(denylist=denied)
+    if sealing_keys_path is not None:
+        keys = _ListSource[SealingKeyList](
+            sealing_keys_path, copies_dir / "sealing-keys.kept", parse_sealing_keys, root_pem, monotonic_s
+        )
+        sources = sources._replace(sealing_keys=keys)
+    return sources
 
 
 class ListInspection(NamedTuple):
     """What a daemon that starts now would find."""
 
     problems: Mapping[str, ListProblem]
-    """By `trust` and `denylist`."""
+    """By `trust`, `denylist` and `sealing-keys`."""
     issued_at: Mapping[str, datetime]
-    """Dates of the lists that would be in force."""
+    """Dates of the lists of passes that would be in force."""
+    sealing_keys_end_at: datetime | None
+    """When the last week of the sealing keys ends. None: no such list is configured or in force."""
 
 
-def inspect_lists(*, trust_path: Path, root_pem: bytes, denylist_path: Path | None, copies_dir: Path) -> ListInspection:
+def inspect_lists(
+    *,
+    trust_path: Path,
+    root_pem: bytes,
+    denylist_path: Path | None,
+    copies_dir: Path,
+    sealing_keys_path: Path | None = None,
+) -> ListInspection:
     """Load the lists as a daemon that starts now would, but write no copies. Never raises."""
-    sources = _make_sources(trust_path, root_pem, denylist_path, copies_dir)
+    sources = _make_sources(
+        root_pem,
+        copies_dir,
+        trust_path=trust_path,
+        denylist_path=denylist_path,
+        sealing_keys_path=sealing_keys_path,
+    )
+    if sources.sealing_keys is not None:
+        sources.sealing_keys.refresh(save_copy=False)
     issued_at: dict[str, datetime] = {}
     for name, each in (("trust", sources.trust), ("denylist", sources.denylist)):
         if each is not None:
             each.refresh(save_copy=False)
             if each.current is not None:
                 issued_at[name] = each.current.issued_at
-    return ListInspection(sources.problems(), issued_at)
+    return ListInspection(sources.problems(), issued_at, _end_of_keys(sources))
+
+
+def _end_of_keys(sources: _Sources) -> datetime | None:
+    keys = sources.sealing_keys.current if sources.sealing_keys else None
+    return keys.ends_at if keys is not None else None
 
 
 class ListLoader:
@@ -231,13 +265,14 @@ class ListLoader:
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         root_pem = files.read_list_file(root_path or trust_path.with_name(trust.ROOT_PUBLIC_KEY_FILE))
-        sources = _make_sources(trust_path, root_pem, denylist_path, copies_dir, monotonic_s)
-        if sealing_keys_path is not None:
-            keys = _ListSource[SealingKeyList](
-                sealing_keys_path, copies_dir / "sealing-keys.kept", parse_sealing_keys, root_pem, monotonic_s
-            )
-            sources = sources._replace(sealing_keys=keys)
-        self._sources = sources
+        self._sources = _make_sources(
+            root_pem,
+            copies_dir,
+            trust_path=trust_path,
+            denylist_path=denylist_path,
+            sealing_keys_path=sealing_keys_path,
+            monotonic_s=monotonic_s,
+        )
         self.refresh()
         _ = self.trust_list
         _ = self.sealing_keys
@@ -267,8 +302,13 @@ class ListLoader:
         return source.current.keys
 
     @property
+    def sealing_keys_end_at(self) -> datetime | None:
+        """When the last week of the sealing keys ends. None: no such list is configured."""
+        return _end_of_keys(self._sources)
+
+    @property
     def problems(self) -> Mapping[str, ListProblem]:
-        """What is wrong with the present files: `trust` and `denylist`, if there is something."""
+        """What is wrong with the present files: `trust`, `denylist` and `sealing-keys`, if there is something."""
         return self._sources.problems()
 
     @property

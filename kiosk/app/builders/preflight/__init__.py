@@ -17,12 +17,16 @@ __all__ = ["Finding", "Severity", "check_settings", "finding_message"]
 
 
 def check_settings(settings: config.Settings, now_at: datetime | None = None) -> Iterator[Finding]:
-    """Everything that is wrong with the files and values of valid settings. Reads files, changes nothing, asks for nothing."""
+    """Everything that is wrong with the files and values of valid settings. Reads files, changes nothing, asks for nothing.
+
+    A device that is not enrolled has no keys, lists and certificate yet.
+    """
     now_at = now_at or datetime.now(UTC)
     yield from check_paths(settings)
-    yield from check_keys(settings)
-    yield from check_lists(settings, now_at)
-    yield from check_broker_files(settings, now_at)
+    if settings.is_enrolled:
+        yield from check_keys(settings)
+        yield from check_lists(settings, now_at)
+        yield from check_broker_files(settings, now_at)
     yield from check_web_files(settings, now_at)
     for conflict in find_conflicts(settings):
         yield Finding(f"conflict.{conflict.code}", Severity.NOTICE, conflict.settings, conflict.values)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kiosk import config
@@ -26,10 +27,13 @@ def check_broker_files(settings: config.Settings, now_at: datetime) -> Iterator[
         return
     endpoint = broker_endpoints(mqtt)[0]  # all have the same files
     if endpoint.ca_path is not None:
+    has_authority = False
         path = endpoint.ca_path
         loaded = yield from _try_file(("mqtt.ca",), lambda: tls.load_authorities(_client_context(), path))
         if loaded:
-            yield from _check_authorities(path, now_at)
+            problems = list(_check_authorities(path, now_at))
+            yield from problems
+            has_authority = not any(each.severity > Severity.NOTICE for each in problems)
     if endpoint.certificate_path is None:
         if endpoint.key_path is not None:
             yield Finding("tls.key-without-certificate", Severity.WRONG, ("mqtt.key",), {"path": endpoint.key_path})
@@ -45,6 +49,8 @@ def check_broker_files(settings: config.Settings, now_at: datetime) -> Iterator[
             yield from _check_use("mqtt.certificate", certificate, leaf, ExtendedKeyUsageOID.CLIENT_AUTH)
             yield from _check_device_name(certificate, leaf, device)
 
+        if endpoint.ca_path is not None and has_authority:
+            yield from _check_issuer(certificate, endpoint.ca_path)
 
 def check_web_files(settings: config.Settings, now_at: datetime) -> Iterator[Finding]:
     """The certificate of the pages and its key, as the web server will load them."""

@@ -2,7 +2,7 @@
 
 import string
 from collections.abc import Generator, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from kiosk import config
@@ -16,6 +16,7 @@ from mqtt.remote.signature import FleetKeyError, load_fleet_public_keys
 
 PRIVATE_KEY_MARK = b"PRIVATE KEY-----"
 READABLE_BY_OTHERS = 0o007
+KEYS_END_SOON = timedelta(days=28)
 
 
 def check_keys(settings: config.Settings) -> Iterator[Finding]:
@@ -34,35 +35,50 @@ def check_keys(settings: config.Settings) -> Iterator[Finding]:
 
 
 def check_lists(settings: config.Settings, now_at: datetime) -> Iterator[Finding]:
-    """Root key, trust list and denylist, as the daemon will load them with its copies."""
+    """Root key, trust list, denylist and weekly sealing keys, as the daemon will load them with its copies."""
     keys, access = settings.keys, settings.access
     root = yield from _read_root_key(keys.root_public_key)
     if root is None:  # without it no list can be judged, but all missing files are reported at once
         yield from read_named_file("keys.trust_list", keys.trust_list)
         if keys.denylist is not None:
             yield from read_named_file("keys.denylist", keys.denylist, Severity.WRONG)
+        if keys.sealing_keys is not None:
+            yield from read_named_file("keys.sealing_keys", keys.sealing_keys)
         return
     found = list_loader.inspect_lists(
         trust_path=keys.trust_list,
         root_pem=root,
         denylist_path=keys.denylist,
         copies_dir=settings.storage.path.parent,
+        sealing_keys_path=keys.sealing_keys,
     )
-    names = {"trust": "keys.trust_list", "denylist": "keys.denylist"}
-    paths = {"trust": keys.trust_list, "denylist": keys.denylist}
+    names = {"trust": "keys.trust_list", "denylist": "keys.denylist", "sealing-keys": "keys.sealing_keys"}
+    paths = {"trust": keys.trust_list, "denylist": keys.denylist, "sealing-keys": keys.sealing_keys}
     for name, problem in found.problems.items():
         path, unusable = paths[name], problem.reason == "unusable"
-        severity = Severity.STOPS if unusable and name == "trust" else Severity.WRONG
+        severity = Severity.STOPS if unusable and name != "denylist" else Severity.WRONG
         if unusable and path is not None and not path.exists():
             yield Finding("file-missing", severity, (names[name],), {"path": path})
             continue
         yield Finding(f"list-{problem.reason}", severity, (names[name],), {"error": problem.detail.rstrip(".")})
+    yield from _check_end_of_keys(found.sealing_keys_end_at, now_at)
     if access.on_stale_lists == "deny" and access.lists_max_age_h is not None:
         for name, issued_at in found.issued_at.items():
             age_h = (now_at - issued_at).total_seconds() / 3600
             if age_h > access.lists_max_age_h:
                 values = {"hours": round(age_h), "limit": f"{access.lists_max_age_h:g}"}
                 yield Finding("list-stale", Severity.WRONG, (names[name], "access.lists_max_age_h"), values)
+
+
+def _check_end_of_keys(ends_at: datetime | None, now_at: datetime) -> Iterator[Finding]:
+    """Weekly keys that end soon, or have ended: events are then sealed with the key of the last week."""
+    if ends_at is None:
+        return
+    values = {"until": f"{ends_at:%Y-%m-%d}"}
+    if ends_at <= now_at:
+        yield Finding("sealing-keys-ended", Severity.WRONG, ("keys.sealing_keys",), values)
+    elif ends_at < now_at + KEYS_END_SOON:
+        yield Finding("sealing-keys-ending", Severity.NOTICE, ("keys.sealing_keys",), values)
 
 
 def read_named_file(

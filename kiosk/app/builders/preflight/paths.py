@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from kiosk import config
 from kiosk.app.builders.hardware import build_camera
 from kiosk.app.builders.preflight.findings import Finding, Severity
+from kiosk.config.enrolled import read_enrolled
+from kiosk.core import file_names
 from kiosk.core.ports import CameraError
 
 
@@ -19,8 +21,20 @@ def check_paths(settings: config.Settings) -> Iterator[Finding]:
         yield Finding("not-a-folder", Severity.WRONG, ("web.state_dir",), {"path": state_dir})
     if settings.run_dir.exists() and not settings.run_dir.is_dir():
         yield Finding("not-a-folder", Severity.STOPS, ("run_dir",), {"path": settings.run_dir})
+    yield from _check_enrolment(settings)
     if settings.camera.source.startswith("replay:"):
         try:
             build_camera(settings.camera)
         except CameraError as error:
             yield Finding("camera", Severity.STOPS, ("camera.source",), {"error": str(error).rstrip(".")})
+
+
+def _check_enrolment(settings: config.Settings) -> Iterator[Finding]:
+    """The file names a device, and an enrolment that is not used names another one."""
+    if settings.uses_enrolment:
+        return
+    found = read_enrolled(settings.enrolment.folder / file_names.ENROLMENT_CURRENT) or {}
+    enrolled, named = f"{found.get('site')}/{found.get('device')}", f"{settings.site.site}/{settings.site.device}"
+    if found and enrolled != named:
+        values = {"path": settings.enrolment.folder, "name": enrolled, "device": named}
+        yield Finding("enrolment-unused", Severity.NOTICE, ("site.site", "site.device", "enrolment.folder"), values)

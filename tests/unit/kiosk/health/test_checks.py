@@ -47,6 +47,7 @@ HEALTHY = Measurements(
     under_voltage=False,
     broker_down_s=0.0,
     lists_age_s={"trust-list": 0.0},
+    sealing_keys_left_s=90 * 86400.0,
     web_down_s=0.0,
     presence_state="absent",
     scanner_error="",
@@ -92,6 +93,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, DeviceState]] = {
     "security updates fail": ({"os_updates_error": "dpkg"}, "os-updates", DeviceState.DEGRADED),
     "the certificate cannot be renewed": ({"renewal_error": "no-receipt"}, "certificate", DeviceState.DEGRADED),
     "the certificate has expired": ({"certificate_left_s": -1.0}, "certificate", DeviceState.DEGRADED),
+    "the weekly sealing keys end": ({"sealing_keys_left_s": 27 * 86400.0}, "sealing-keys", DeviceState.DEGRADED),
     "a list file is wrong": (
         {"list_problems": {"trust-list": ("previous", "other content")}},
         "trust-list",
@@ -179,6 +181,7 @@ def test_the_manual_lists_every_check_with_its_threshold() -> None:
         f"or {limits.backlog_full_share:.0%}",
         "os-updates": f"{limits.os_updates_age_s / 86400:g} days",
         "trust-list": f"{limits.list_age_s / 86400:g} days",
+        "sealing-keys": f"{limits.sealing_keys_left_s / 86400:g} days",
     }.items():
         assert threshold.replace("%", " %") in rows[name], rows[name]
 
