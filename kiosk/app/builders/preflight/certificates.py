@@ -128,6 +128,35 @@ def _check_use(setting: str, path: Path, leaf: x509.Certificate, use: x509.Objec
         yield Finding(code, Severity.WRONG, (setting,), {"path": path})
 
 
+def _check_issuer(path: Path, authority_path: Path) -> Iterator[Finding]:
+    """Whether an authority of `mqtt.ca` signed the certificate of the device. With `kiosk pki` and with enrolment it is the same.
+
+    A broker may trust another authority for devices than the one that signed its own certificate: only a notice.
+    """
+    chain, authorities = _certificates(path), _certificates(authority_path)
+    if not chain or not authorities:
+        return
+    signed = chain[0]
+    for _ in chain:
+        if _is_signed_by_any(signed, authorities):
+            return
+        signed = next((each for each in chain[1:] if _is_signed_by_any(signed, [each])), signed)
+    leaf = chain[0]
+    issuer = ", ".join([str(each.value) for each in leaf.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)]) or "-"
+    values = {"path": path, "issuer": issuer, "authority": authority_path}
+    yield Finding("certificate-issuer", Severity.NOTICE, ("mqtt.certificate", "mqtt.ca"), values)
+
+
+def _is_signed_by_any(certificate: x509.Certificate, authorities: Sequence[x509.Certificate]) -> bool:
+    for authority in authorities:
+        try:
+            certificate.verify_directly_issued_by(authority)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return True
+    return False
+
+
 def _check_device_name(path: Path, leaf: x509.Certificate, device: str) -> Iterator[Finding]:
     """The broker gives each certificate the topics of the device that its common name names (mqtt/broker/acl)."""
     names = [str(each.value) for each in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
