@@ -15,7 +15,6 @@ from kiosk.credentials.trust import signed_list
 from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.signed_list import SignedList
 
-from mqtt import sealing
 LIST_KIND = "seal"
 KEY_BYTES = 32
 WEEK = timedelta(days=7)
@@ -30,11 +29,11 @@ class SealingKeyList:
     issued_at: datetime
     keys: tuple[WeeklyKey, ...] = field(repr=False)
 
-
     @property
     def ends_at(self) -> datetime:
         """End of the last week. What is sealed later gets the key of that week, and cannot be erased by itself."""
         return self.keys[-1].since_at + WEEK
+
 
 def week_start(at: datetime) -> datetime:
     """Monday, 00:00 UTC, of the week of a moment."""

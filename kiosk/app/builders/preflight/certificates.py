@@ -15,6 +15,7 @@ from kiosk.app.builders.delivery import broker_endpoints
 from kiosk.app.builders.preflight.findings import Finding, Severity
 from kiosk.app.builders.preflight.keys import check_private_mode
 from mqtt import tls
+from mqtt.broker.certificate_errors import UNREADABLE_CERTIFICATE
 
 EXPIRES_SOON = timedelta(days=30)
 _PEM_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
@@ -26,8 +27,8 @@ def check_broker_files(settings: config.Settings, now_at: datetime) -> Iterator[
     if not mqtt.tls:
         return
     endpoint = broker_endpoints(mqtt)[0]  # all have the same files
-    if endpoint.ca_path is not None:
     has_authority = False
+    if endpoint.ca_path is not None:
         path = endpoint.ca_path
         loaded = yield from _try_file(("mqtt.ca",), lambda: tls.load_authorities(_client_context(), path))
         if loaded:
@@ -48,9 +49,9 @@ def check_broker_files(settings: config.Settings, now_at: datetime) -> Iterator[
             yield from _check_validity("mqtt.certificate", certificate, leaf, now_at)
             yield from _check_use("mqtt.certificate", certificate, leaf, ExtendedKeyUsageOID.CLIENT_AUTH)
             yield from _check_device_name(certificate, leaf, device)
-
         if endpoint.ca_path is not None and has_authority:
             yield from _check_issuer(certificate, endpoint.ca_path)
+
 
 def check_web_files(settings: config.Settings, now_at: datetime) -> Iterator[Finding]:
     """The certificate of the pages and its key, as the web server will load them."""
@@ -87,7 +88,7 @@ def _certificates(path: Path) -> Sequence[x509.Certificate]:
     for block in _PEM_BLOCK.findall(path.read_bytes()):
         try:
             found.append(x509.load_pem_x509_certificate(block))
-        except ValueError:
+        except UNREADABLE_CERTIFICATE:
             continue
     return found
 
@@ -121,7 +122,7 @@ def _check_validity(setting: str, path: Path, leaf: x509.Certificate, now_at: da
 def _check_use(setting: str, path: Path, leaf: x509.Certificate, use: x509.ObjectIdentifier) -> Iterator[Finding]:
     try:
         allowed = list(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE_CERTIFICATE):
         return
     if use not in allowed and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in allowed:
         code = "certificate-not-server" if use == ExtendedKeyUsageOID.SERVER_AUTH else "certificate-not-client"
@@ -142,7 +143,7 @@ def _check_issuer(path: Path, authority_path: Path) -> Iterator[Finding]:
             return
         signed = next((each for each in chain[1:] if _is_signed_by_any(signed, [each])), signed)
     leaf = chain[0]
-    issuer = ", ".join([str(each.value) for each in leaf.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)]) or "-"
+    issuer = ", ".join(_common_names(lambda: leaf.issuer)) or "-"
     values = {"path": path, "issuer": issuer, "authority": authority_path}
     yield Finding("certificate-issuer", Severity.NOTICE, ("mqtt.certificate", "mqtt.ca"), values)
 
@@ -151,7 +152,7 @@ def _is_signed_by_any(certificate: x509.Certificate, authorities: Sequence[x509.
     for authority in authorities:
         try:
             certificate.verify_directly_issued_by(authority)
-        except (ValueError, TypeError, InvalidSignature):
+        except (*UNREADABLE_CERTIFICATE, InvalidSignature):
             continue
         return True
     return False
@@ -159,8 +160,16 @@ def _is_signed_by_any(certificate: x509.Certificate, authorities: Sequence[x509.
 
 def _check_device_name(path: Path, leaf: x509.Certificate, device: str) -> Iterator[Finding]:
     """The broker gives each certificate the topics of the device that its common name names (mqtt/broker/acl)."""
-    names = [str(each.value) for each in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    names = _common_names(lambda: leaf.subject)
     if device not in names:
         values = {"path": path, "name": ", ".join(names) or "-", "device": device}
         settings = ("mqtt.certificate", "site.site", "site.device")
         yield Finding("certificate-name", Severity.WRONG, settings, values)
+
+
+def _common_names(read_name: Callable[[], x509.Name]) -> list[str]:
+    """None if the name cannot be read."""
+    try:
+        return [str(each.value) for each in read_name().get_attributes_for_oid(NameOID.COMMON_NAME)]
+    except UNREADABLE_CERTIFICATE:
+        return []
