@@ -45,6 +45,7 @@ CENTRE_COMMANDS = {
     "backup": "kiosk.cli.centre.backup:backup",
     "check": "kiosk.cli.centre.check:check",
     "command": "kiosk.cli.centre.remote:command",
+    "config": "kiosk.cli.centre.configuration:config",
     "forget": "kiosk.cli.centre.operator_commands:forget",
     "init": "kiosk.cli.centre.init:init",
     "leave": "kiosk.cli.centre.leave:leave",

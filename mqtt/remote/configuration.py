@@ -78,8 +78,8 @@ class DesiredMessage(MessageModel):
     expires_at: ReceivedTime
     values: Values = Field(repr=False)
     """By dotted name. What is not there has the value of the device's file."""
-    origins: Annotated[dict[SettingName, ShortText], Field(max_length=MAX_VALUES)] = Field(default_factory=dict)
-    """Where each value was set: `city`, `area CODE`, `site NAME` or `device`."""
+    origins: Annotated[dict[SettingName, Sentence], Field(max_length=MAX_VALUES)] = Field(default_factory=dict)
+    """Where each value was set: `city`, `area NUMBER`, `site NAME` or `device`."""
     changed_by: ShortText = ""
     """Who made the newest change. Name of the account, or `cli:NAME`."""
     reason: Sentence = ""

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from enum import Enum
 
 import cbor2
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+
+from mqtt.key_errors import UNREADABLE_KEY
 
 MAX_ORDER_BYTES = 64 * 1024
 """A longer message is not looked at."""
@@ -81,7 +83,7 @@ def load_fleet_public_keys(pem: bytes) -> tuple[Ed25519PublicKey, ...]:
     for block in blocks:
         try:
             key = load_pem_public_key(block.strip())
-        except (ValueError, UnsupportedAlgorithm) as error:
+        except UNREADABLE_KEY as error:
             raise FleetKeyError("this is not a public key in PEM form. `kiosk pki fleet-key` makes one.") from error
         if not isinstance(key, Ed25519PublicKey):
             raise FleetKeyError("this is not an Ed25519 key. `kiosk pki fleet-key` makes one.")
@@ -95,7 +97,7 @@ def load_fleet_private_key(pem: bytes) -> Ed25519PrivateKey:
         key = load_pem_private_key(pem, None)
     except TypeError as error:
         raise FleetKeyError("this key has a password. The centre needs the fleet key without one.") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE_KEY as error:
         raise FleetKeyError("this is not a private key in PEM form. `kiosk pki fleet-key` makes one.") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise FleetKeyError("this is not an Ed25519 key. `kiosk pki fleet-key` makes one.")

@@ -16,9 +16,9 @@ from kiosk.credentials.issuing.key_files import public_key_pem
 from kiosk.credentials.trust.denylist import ENTRY_BYTES, make_denylist, parse_denylist, sign_denylist
 from kiosk.credentials.trust.list_delta import apply_delta, make_delta
 from mqtt.centre.accounts.audit import CentreAuditEntry
+from mqtt.centre.configuration.schema import prepare_configuration
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.remote.lists import NewList, publish_list, take_lists
-from mqtt.centre.remote.schema import prepare_remote
 from mqtt.centre.remote.sending import save_hello, take_commands
 from mqtt.centre.remote.store import NewCommand, add_command
 from mqtt.remote.command_guard import AcceptedCommand
@@ -92,7 +92,7 @@ def _large_list(folder: Path, passes: int) -> list[Row]:
 def _fleet(folder: Path, devices: int) -> list[Row]:
     """What the centre does for a list and for a command to each device of a fleet. The broker is not in it."""
     database, now = str(folder / "centre.db"), datetime.now(UTC)
-    prepare_remote(database)
+    prepare_configuration(database)
     names = [f"site-{number // 10}/gate-{number % 10}" for number in range(devices)]
     with open_query(database) as query:
         for name in names:

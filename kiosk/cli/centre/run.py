@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kiosk.cli.centre.brokers import broker_endpoints
 from kiosk.system.systemd import SystemdNotifier
 from kiosk.system.wakeup import WakeupPipe
+from mqtt.centre.configuration.schema import prepare_configuration
 from mqtt.centre.ingest.collector import Collector, share_prefix
 from mqtt.centre.ingest.culprit_log import CulpritFilter
 from mqtt.centre.ingest.database import open_ledger
@@ -20,7 +21,6 @@ from mqtt.centre.ingest.ledger import Ledger
 from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.ingest.session_memory import SubscriptionMemory
 from mqtt.centre.remote.dispatcher import CommandDispatcher
-from mqtt.centre.remote.schema import prepare_remote
 from mqtt.centre.tracing.erasure.schedule import ErasureSchedule
 from mqtt.connection import BrokerEndpoint, BrokerRefusedError, Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
@@ -88,7 +88,7 @@ def run_centre(
 ) -> None:
     """Receive events until SIGTERM or Ctrl-C. `fleet_key`: signs commands. Raises LedgerError."""
     ledger = open_ledger(database)
-    prepare_remote(database)
+    prepare_configuration(database)
     erasures = ErasureSchedule(database)
     memory = SubscriptionMemory(database, name)
 

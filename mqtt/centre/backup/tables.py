@@ -71,11 +71,11 @@ def prepare_all(database: str) -> None:
 
 def further_parts() -> tuple["Prepare", ...]:
     """Parts whose tables are made when they are first used."""
+    from mqtt.centre.configuration.schema import prepare_configuration  # noqa: PLC0415
     from mqtt.centre.enrolment.schema import prepare_enrolment  # noqa: PLC0415  its libraries are for enrolment
-    from mqtt.centre.remote.schema import prepare_remote  # noqa: PLC0415
     from mqtt.centre.tracing.cases.schema import prepare_tracing  # noqa: PLC0415
 
-    return (prepare_enrolment, prepare_remote, prepare_tracing)
+    return (prepare_enrolment, prepare_configuration, prepare_tracing)
 
 
 class Prepare(Protocol):

@@ -1,4 +1,4 @@
-"""Sends commands and takes replies on the connection of a running centre. The database is used on a thread of its own."""
+"""Sends commands, lists and configurations of a running centre, and takes replies. The database has a thread of its own."""
 
 import logging
 import time
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mqtt import topics
+from mqtt.centre.configuration.sending import ConfigurationSender, has_devices_to_configure, save_report
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.remote.lists import has_devices_behind, take_lists
@@ -55,7 +56,7 @@ class CommandDispatcher:
         now_at: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`database` has the tables of `prepare_remote`. `key` None: replies are stored, and no command is sent."""
+        """`database` has the tables of `prepare_configuration`. `key` None: replies are stored, and no command is sent."""
         self._database = database
         self._topic_prefix = topic_prefix
         self._key = key
@@ -76,6 +77,7 @@ class CommandDispatcher:
         self._received: list[IncomingMessage] = []
         self._due_s = 0.0
         self._failed = False
+        self._configurations = ConfigurationSender()
 
     def on_connected(self) -> None:
         """What was not acknowledged comes again."""
@@ -137,14 +139,20 @@ class CommandDispatcher:
             expire_commands(query, now)  # the first statement writes, so that SQLite waits for other writers
             for device, hello in sorted(unstored.hellos.items()):
                 save_hello(query, device.wire_name, hello, now)
+                if hello.configuration is not None:
+                    save_report(query, device.wire_name, hello.configuration, now)
             for device, reply in unstored.replies:
                 save_reply(query, device.wire_name, reply, now)
-            commands = take_commands(query, self._key, self._topic_prefix, now) if self._key else []
-            return [*commands, *take_lists(query, self._topic_prefix)]
+            orders: list[OutgoingMessage] = []
+            if self._key is not None:
+                orders += take_commands(query, self._key, self._topic_prefix, now)
+                orders += self._configurations.take(query, self._key, self._topic_prefix, now)
+            return [*orders, *take_lists(query, self._topic_prefix)]
 
     def _has_work(self) -> bool:
         with open_query(self._database) as query:
-            return has_open_commands(query) or has_devices_behind(query)
+            has_configuration = self._key is not None and has_devices_to_configure(query)
+            return has_open_commands(query) or has_devices_behind(query) or has_configuration
 
     def _finish(self, connection: Connection, work: Future[list[OutgoingMessage]]) -> None:
         """What is not stored is not acknowledged."""

@@ -79,7 +79,7 @@ def _take(
         id=row["id"],
         device=row["device"],
         session=row["session"],
-        counter=_next_counter(query, row["device"], now),
+        counter=next_counter(query, row["device"], now),
         issued_at=now,
         expires_at=datetime.fromisoformat(row["expires_at"]),
         name=row["name"],
@@ -92,7 +92,7 @@ def _take(
     return OutgoingMessage(topic, sign_order(key, OrderUse.COMMAND, message.to_payload()))
 
 
-def _next_counter(query: Query, device: str, now: datetime) -> int:
+def next_counter(query: Query, device: str, now: datetime) -> int:
     """Rises with the time too: after a restored database of the centre it is higher than any before."""
     milliseconds = min(MAX_SEQ, int(now.timestamp() * 1000))
     rows = query(

@@ -8,11 +8,11 @@ from importlib.resources import files
 from kiosk.core.rules import OpeningHours
 from mqtt.centre.accounts import accounts
 from mqtt.centre.accounts.roles import Grant, OfficerRole
+from mqtt.centre.configuration.schema import prepare_configuration
 from mqtt.centre.enrolment.schema import prepare_enrolment
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.registry.store import import_files, read_rows
 from mqtt.centre.registry.tree import make_registry
-from mqtt.centre.remote.schema import prepare_remote
 from mqtt.centre.tracing.cases.schema import prepare_tracing
 from web_ui.centre.data.calendar import local_day
 
@@ -49,7 +49,7 @@ def make_city(database: str, now: datetime) -> None:
     """Areas, sites, devices and one account of each role and area. All devices but those of `vy-da` were seen at `now`."""
     prepare_enrolment(database)
     prepare_tracing(database)
-    prepare_remote(database)
+    prepare_configuration(database)
     with open_query(database) as query:
         named = [("areas.csv", SAMPLE_AREAS), ("sites.csv", SITES.encode()), ("devices.csv", DEVICES.encode())]
         import_files(query, named, OpeningHours.parse)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import psycopg
 
 from kiosk.core.rules import OpeningHours
+from mqtt.centre.configuration.schema import prepare_configuration
 from mqtt.centre.enrolment.schema import prepare_enrolment
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.registry.store import import_files
-from mqtt.centre.remote.schema import prepare_remote
 from tests.fakes.centre.city import SAMPLE_AREAS, add_accounts
 
 OPEN_HOURS = (6, 20)
@@ -47,7 +47,7 @@ class LargeCity:
 def make_large_city(database: str, *, sites: int, devices: int, days: int) -> LargeCity:
     """Fill an empty PostgreSQL database. All devices are seen now. The rows stand in order of time, as an ingest writes them."""
     prepare_enrolment(database)
-    prepare_remote(database)
+    prepare_configuration(database)
     codes = [line.split(",")[0] for line in SAMPLE_AREAS.decode().splitlines()[2:]]
     site_rows = [f"s{n},Địa điểm {n},{codes[n % len(codes)]},shop,mon-sun 06:00-20:00,2025-08-01" for n in range(sites)]
     device_rows = [f"s{n % sites}/g{n // sites},s{n % sites},Cổng {n // sites + 1},2025-08-01" for n in range(devices)]

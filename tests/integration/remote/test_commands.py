@@ -25,10 +25,10 @@ from kiosk.storage.queries.commands import newest_commands
 from kiosk.system.clock import SystemClock
 from kiosk.system.translations import translator
 from mqtt.centre.accounts.audit import read_audit, verify_audit
+from mqtt.centre.configuration.schema import prepare_configuration
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.database import open_ledger, open_query
 from mqtt.centre.remote.dispatcher import CommandDispatcher
-from mqtt.centre.remote.schema import prepare_remote
 from mqtt.centre.remote.store import NewCommand, add_command, find_command
 from mqtt.connection import Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
@@ -53,7 +53,7 @@ class Fleet:
         self.folder, self.broker, self.database = folder, broker, database
         self.stop = threading.Event()
         self.acts: list[AcceptedCommand] = []
-        prepare_remote(database)
+        prepare_configuration(database)
         self.ledger = open_ledger(database)
         self.collector = Collector(
             "entrance",

@@ -6,9 +6,9 @@ import click
 
 from kiosk.core.ports import KioskError
 from kiosk.system.logs import configure_logging
+from mqtt.centre.configuration.schema import prepare_configuration
 from mqtt.centre.enrolment.schema import prepare_enrolment
 from mqtt.centre.ingest.ledger_error import LedgerError
-from mqtt.centre.remote.schema import prepare_remote
 from mqtt.centre.tracing.cases.schema import prepare_tracing
 from mqtt.printable_text import printable
 from web_ui.centre.commands.case_key_option import CASE_KEYS_OF_POSTGRES, case_keys_folder
@@ -69,7 +69,7 @@ def web(
     try:
         prepare_enrolment(database)
         prepare_tracing(database)
-        prepare_remote(database)
+        prepare_configuration(database)
     except LedgerError as error:
         raise KioskError(printable(str(error))) from error
     run_centre_server(settings, click.echo)
