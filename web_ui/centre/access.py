@@ -1,6 +1,6 @@
 """The checks of every page of the centre: who is signed in, and whether their roles cover what the address names.
 
-Each view has one of four marks: `public`, `signed_in`, `guarded` or `with_token`.
+Each view has one of five marks: `public`, `signed_in`, `guarded`, `with_token` or `with_api_token`.
 `check_marks` refuses an application with a view without one.
 """
 
@@ -11,16 +11,20 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response as AnyResponse
 
 from mqtt.centre.accounts import accounts
+from mqtt.centre.accounts.accounts import Account
+from mqtt.centre.accounts.api_tokens import find_token
 from mqtt.centre.accounts.audit import WHOLE_CITY, CentreAuditEntry, append_audit
 from mqtt.centre.accounts.roles import Permission, Rights
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.registry.model import Area
 from web_ui.auth.access_control import client_address, is_same_origin
 from web_ui.auth.login_throttle import LoginThrottle
-from web_ui.centre.data.calendar import local_day, utc_now
+from web_ui.centre.data.calendar import utc_now
 from web_ui.centre.data.day_cache import DayCache
 from web_ui.centre.data.fleet import DeviceNow, Fleet, FleetReader, SiteNow
 from web_ui.centre.settings import CentreWebSettings
@@ -28,7 +32,7 @@ from web_ui.centre.settings import CentreWebSettings
 SESSION_COOKIE = "centre-session"
 WAITING_COOKIE = "centre-sign-in"
 """Of a person who gave the right password, and not yet the code of their second factor."""
-PUBLIC, SIGNED_IN, TOKEN = "public", "signed-in", "token"
+PUBLIC, SIGNED_IN, TOKEN, API = "public", "signed-in", "token", "api"
 _EXTENSION = "centre"
 _MARK = "centre_access"
 
@@ -98,14 +102,15 @@ def viewer() -> Viewer:
 def _find_viewer(token: str) -> Viewer | None:
     if not token:
         return None
-    now = utc_now()
     with open_query(centre_context().settings.database) as query:
-        session = accounts.find_session(query, token, now)
+        session = accounts.find_session(query, token, utc_now())
         found = accounts.read_accounts(query, session.account) if session else []
-    if not found:
-        return None
-    rights = Rights(found[0].grants, current_fleet().registry, local_day(now))
-    return Viewer(found[0].name, found[0].display_name, rights, accounts.csrf_token(token))
+    return _viewer_of(found[0], accounts.csrf_token(token)) if found else None
+
+
+def _viewer_of(found: Account, csrf: str) -> Viewer:
+    fleet = current_fleet()
+    return Viewer(found.name, found.display_name, Rights(found.grants, fleet.registry, fleet.day), csrf)
 
 
 def public(view: View) -> View:
@@ -131,6 +136,30 @@ def with_token(view: View) -> View:
         return view(**arguments)
 
     setattr(checked, _MARK, TOKEN)
+    return checked  # type: ignore[return-value]  # the wrapper takes the arguments of the route
+
+
+def with_api_token(view: View) -> View:
+    """A view for programs with a token of an account. It sees what the account may see, and changes nothing.
+
+    The view gets objects instead of names, as with `guarded`. Without a valid token the answer is 401.
+    """
+
+    @wraps(view)
+    def checked(**arguments: Any) -> AnyResponse:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        with open_query(centre_context().settings.database) as query:
+            found = find_token(query, token.strip(), utc_now()) if scheme.lower() == "bearer" else None
+            owners = accounts.read_accounts(query, found.account) if found else []
+        if not owners:
+            raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
+        g.viewer = _viewer_of(owners[0], csrf="")
+        area, has_name = _resolve(arguments)
+        if not (viewer().rights.allows(Permission.VIEW, area) if has_name else viewer().may(Permission.VIEW)):
+            abort(404)
+        return view(**arguments)
+
+    setattr(checked, _MARK, API)
     return checked  # type: ignore[return-value]  # the wrapper takes the arguments of the route
 
 
@@ -187,6 +216,14 @@ def _resolve(arguments: dict[str, Any]) -> tuple[Area | None, bool]:
         arguments["site"] = site
         return site.area, True
     return None, False
+
+
+def visible_areas(permission: Permission) -> set[int] | None:
+    """Numbers of the areas in which the viewer has the permission, with all below them. None: the whole city."""
+    fleet, rights = current_fleet(), viewer().rights
+    if rights.allows(permission, None):
+        return None
+    return {area.number for top in rights.areas(permission) for area in fleet.registry.subtree(top, fleet.day)}
 
 
 def check_marks(app: Flask) -> None:

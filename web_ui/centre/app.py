@@ -2,13 +2,14 @@
 
 import logging
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.printable_text import printable
 from web_ui.auth.login_throttle import LoginThrottle
 from web_ui.centre.access import CentreContext, centre_extension, check_marks, public
+from web_ui.centre.api.routes import api_error, api_routes
 from web_ui.centre.data.calendar import utc_now
 from web_ui.centre.data.day_cache import DayCache
 from web_ui.centre.data.fleet import FleetReader
@@ -20,6 +21,7 @@ from web_ui.centre.pages.audit import audit_page
 from web_ui.centre.pages.commands import command_pages
 from web_ui.centre.pages.enrolment import enrolment_pages
 from web_ui.centre.pages.metrics import metrics_page
+from web_ui.centre.pages.own_account.api_tokens import api_token_pages
 from web_ui.centre.pages.own_account.second_factor import second_factor_pages
 from web_ui.centre.pages.rendering import page_formatter, render_plain
 from web_ui.centre.pages.sign_in import sign_in_pages
@@ -46,6 +48,7 @@ def create_app(settings: CentreWebSettings) -> tuple[Flask, Refresher]:
     for blueprint in (
         sign_in_pages,
         second_factor_pages,
+        api_token_pages,
         area_pages,
         site_pages,
         alert_pages,
@@ -55,6 +58,7 @@ def create_app(settings: CentreWebSettings) -> tuple[Flask, Refresher]:
         trace_pages,
         command_pages,
         metrics_page,
+        api_routes,
     ):
         app.register_blueprint(blueprint)
     app.add_url_rule("/healthz", "healthz", healthz)
@@ -73,6 +77,10 @@ def healthz() -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     code = error.code or 500
+    if request.path.startswith("/api/"):
+        answer = api_error(code, error.name)
+        answer.headers.extend(one for one in error.get_headers() if one[0] == "WWW-Authenticate")
+        return answer
     t = page_formatter().t
     known = f"centre.error.{code}"
     return render_plain("error.html", code=code, message=t(known) if t.has(known) else error.name)
@@ -80,4 +88,6 @@ def _http_error(error: HTTPException) -> Response:
 
 def _database_error(error: LedgerError) -> Response:
     _log.error("the centre's database cannot be used: %s", printable(str(error)))
+    if request.path.startswith("/api/"):
+        return api_error(503, "the database of the centre does not answer")
     return render_plain("error.html", code=503, message=page_formatter().t("centre.error.503"))

@@ -1,4 +1,4 @@
-"""The tables of accounts, roles, second factors, sessions and the audit."""
+"""The tables of accounts, roles, second factors, sessions, tokens and the audit."""
 
 from mqtt.centre.registry.store import prepare_registry
 from mqtt.centre.schema_parts import prepare_part
@@ -33,6 +33,13 @@ STEPS = (
         token_hash TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES account (name), created_at TEXT NOT NULL,
         attempts INTEGER NOT NULL
     )
+    """,
+    """
+    CREATE TABLE api_token (
+        number {identity}, token_hash TEXT NOT NULL UNIQUE, account TEXT NOT NULL REFERENCES account (name), label TEXT NOT NULL,
+        created_at TEXT NOT NULL, expires_at TEXT NOT NULL, used_at TEXT
+    );
+    CREATE INDEX api_token_account ON api_token (account)
     """,
 )
 

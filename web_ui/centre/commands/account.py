@@ -4,6 +4,7 @@ import click
 
 from mqtt.centre.accounts import accounts
 from mqtt.centre.accounts.accounts import AccountChangeError
+from mqtt.centre.accounts.api_tokens import MAX_DAYS, ApiTokenError, create_token, revoke_tokens
 from mqtt.centre.accounts.roles import Grant, OfficerRole
 from mqtt.centre.accounts.second_factor import has_second_factor, remove_second_factor
 from mqtt.centre.ingest.database import Query
@@ -110,6 +111,33 @@ def remove_second_factor_command(database: str, name: str, *, requested_by: str,
         if not remove_second_factor(query, name):
             raise click.ClickException(f"nothing was changed: {name} has no second factor")
     click.echo(f"{name} has no second factor.")
+
+
+@account.command(name="token")
+@click.argument("name")
+@click.option("--label", required=True, help="What it is for.")
+@click.option("--days", type=click.IntRange(1, MAX_DAYS), default=90, show_default=True, help="How long it is valid.")
+@with_reason
+@click.pass_obj
+def token_command(database: str, name: str, *, label: str, days: int, requested_by: str, reason: str) -> None:
+    """Make a token with which a program reads `/api/v1` as this account. It is printed once."""
+    try:
+        with audited(database, requested_by, "add-token", f"{name}: {label}", reason) as query:
+            token = create_token(query, name, label, days, utc_now())
+    except ApiTokenError as error:
+        raise click.ClickException(f"nothing was changed: {error}") from error
+    click.echo(token)
+
+
+@account.command(name="revoke-tokens")
+@click.argument("name")
+@with_reason
+@click.pass_obj
+def revoke_tokens_command(database: str, name: str, *, requested_by: str, reason: str) -> None:
+    """Revoke all tokens of an account."""
+    with audited(database, requested_by, "revoke-tokens", name, reason) as query:
+        count = revoke_tokens(query, name)
+    click.echo(f"{name}: {count} tokens were revoked.")
 
 
 @account.command(name="list")

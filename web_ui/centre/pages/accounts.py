@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from mqtt.centre.accounts import accounts
 from mqtt.centre.accounts.accounts import Account, AccountChangeError
+from mqtt.centre.accounts.api_tokens import read_tokens, revoke_tokens
 from mqtt.centre.accounts.roles import Grant, OfficerRole, Permission
 from mqtt.centre.accounts.second_factor import has_second_factor, remove_second_factor
 from mqtt.centre.ingest.database import Query, open_query
@@ -145,6 +146,11 @@ def _remove_second_factor(query: Query, found: Account) -> None:
     remove_second_factor(query, found.name)
 
 
+def _revoke_tokens(query: Query, found: Account) -> None:
+    write_audit(query, "revoke-tokens", found.name, area=_area_of(found))
+    revoke_tokens(query, found.name)
+
+
 ACTIONS = {
     "add-role": _add_role,
     "remove-role": _remove_role,
@@ -153,6 +159,7 @@ ACTIONS = {
     "password": _set_password,
     "end-sessions": _end_sessions,
     "remove-second-factor": _remove_second_factor,
+    "revoke-tokens": _revoke_tokens,
 }
 
 
@@ -214,8 +221,8 @@ def _render_account(
     formatter = page_formatter()
     shown = [(one.address, formatter.date_time(one.created_at), formatter.date_time(one.used_at)) for one in sessions]
     with open_query(centre_context().settings.database) as query:
-        is_on = has_second_factor(query, found.name)
-    row = _account_row(found) | {"has_second_factor": is_on}
+        is_on, count = has_second_factor(query, found.name), len(read_tokens(query, found.name))
+    row = _account_row(found) | {"has_second_factor": is_on, "tokens": count}
     is_own = found.name == viewer().name
     return render_page(
         "account.html", code=code, account=row, sessions=shown, error=error, detail=detail, is_own=is_own, **_choices()

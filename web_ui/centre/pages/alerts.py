@@ -12,7 +12,7 @@ from mqtt.centre.alerts.conditions import AlertKind
 from mqtt.centre.alerts.store import Alert
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.registry.model import Area
-from web_ui.centre.access import centre_context, current_fleet, guarded, viewer, write_audit
+from web_ui.centre.access import centre_context, current_fleet, guarded, viewer, visible_areas, write_audit
 from web_ui.centre.data.calendar import utc_now
 from web_ui.centre.data.tables import Table
 from web_ui.centre.notify.texts import alert_detail, alert_title
@@ -34,7 +34,7 @@ def alerts() -> AnyResponse:
     """Open alerts first."""
     formatter, now = page_formatter(), utc_now()
     with open_query(centre_context().settings.database) as query:
-        found = store.read_alerts(query, _visible_areas(Permission.VIEW), closed_since=now - SHOWN_CLOSED)
+        found = store.read_alerts(query, visible_areas(Permission.VIEW), closed_since=now - SHOWN_CLOSED)
         checked_at = store.last_check(query)
     rows = [_alert_row(alert, formatter) for alert in found]
     header = tuple(
@@ -53,14 +53,6 @@ def alerts() -> AnyResponse:
         mute_hours=MUTE_HOURS,
         may_operate=viewer().may(Permission.OPERATE),
     )
-
-
-def _visible_areas(permission: Permission) -> set[int] | None:
-    """Numbers of the areas whose alerts the viewer sees. None: all."""
-    fleet, rights = current_fleet(), viewer().rights
-    if rights.allows(permission, None):
-        return None
-    return {area.number for top in rights.areas(permission) for area in fleet.registry.subtree(top, fleet.day)}
 
 
 def _alert_row(alert: Alert, formatter: LocaleFormatter) -> dict[str, Any]:
@@ -96,7 +88,7 @@ def _subject(alert: Alert, formatter: LocaleFormatter) -> tuple[str, str, Area |
 
 
 def _may_operate(alert: Alert) -> bool:
-    areas = _visible_areas(Permission.OPERATE)
+    areas = visible_areas(Permission.OPERATE)
     return areas is None or alert.area in areas
 
 

@@ -3,10 +3,10 @@
 from flask import Blueprint, abort, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from mqtt.centre.accounts.audit import WHOLE_CITY, AuditRow, read_audit
+from mqtt.centre.accounts.audit import AuditRow, read_audit
 from mqtt.centre.accounts.roles import Permission
 from mqtt.centre.ingest.database import open_query
-from web_ui.centre.access import centre_context, current_fleet, guarded, viewer
+from web_ui.centre.access import centre_context, current_fleet, guarded, visible_areas
 from web_ui.centre.data.tables import Table
 from web_ui.centre.pages.rendering import FORMATS, page_formatter, render_page
 
@@ -25,7 +25,9 @@ def audit() -> AnyResponse:
     formatter, registry = page_formatter(), current_fleet().registry
     limit = EXPORTED_ROWS if request.args.get("format") in FORMATS else ROWS
     with open_query(centre_context().settings.database) as query:
-        rows = read_audit(query, before=int(before) if before else None, limit=limit, areas=_visible_areas())
+        rows = read_audit(
+            query, before=int(before) if before else None, limit=limit, areas=visible_areas(Permission.READ_AUDIT)
+        )
     names = {area.number: area.name(formatter.language) for area in registry.rows.areas}
 
     def cells(row: AuditRow) -> tuple[int, str, str, str, str, str, str]:
@@ -49,13 +51,3 @@ def audit() -> AnyResponse:
     return render_page(
         "audit.html", table=Table(formatter.t("centre.audit"), header, shown), rows=shown, header=header, older=older
     )
-
-
-def _visible_areas() -> list[int] | None:
-    """Numbers of the areas whose rows the viewer may read. None: all. An area that merged into one of theirs is among them."""
-    found, registry, day = viewer(), current_fleet().registry, current_fleet().day
-    if found.rights.allows(Permission.READ_AUDIT, None):
-        return None
-    top = found.rights.areas(Permission.READ_AUDIT)
-    visible = {area.number for one in top for area in registry.subtree(one, day)}
-    return sorted(visible - {WHOLE_CITY})

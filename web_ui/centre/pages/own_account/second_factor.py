@@ -22,6 +22,7 @@ from web_ui.centre.access import (
     write_audit,
 )
 from web_ui.centre.data.calendar import utc_now
+from web_ui.centre.pages.own_account.password import is_own_password
 from web_ui.centre.pages.rendering import page_formatter, render_page
 
 second_factor_pages = Blueprint("second_factor", __name__)
@@ -78,7 +79,7 @@ def change() -> AnyResponse:
         return _confirm()
     if act not in {"begin", "remove"}:
         abort(400)
-    if not _is_own_password():
+    if not is_own_password():
         return _render(error="centre.sign-in.wrong", status=403)
     name = viewer().name
     try:
@@ -105,17 +106,6 @@ def _confirm() -> AnyResponse:
         return _render(error="centre.second-factor.wrong", status=400)
     context.throttle.succeed(client_address(), name)
     return redirect(url_for("second_factor.own"))
-
-
-def _is_own_password() -> bool:
-    context, name = centre_context(), viewer().name
-    if context.throttle.begin(client_address(), name):
-        return False
-    with open_query(context.settings.database) as query:
-        found = accounts.is_password(query, name, request.form.get("present", ""))
-    if found:
-        context.throttle.succeed(client_address(), name)
-    return found
 
 
 def _render(*, error: str = "", status: int = 200) -> AnyResponse:
