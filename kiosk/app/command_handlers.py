@@ -17,7 +17,7 @@ from kiosk.app.control_socket import (
     UndoCommand,
 )
 from kiosk.app.gate_worker import GateWorker
-from kiosk.core.ports import Signal
+from kiosk.core.ports import Clock, Signal
 from kiosk.core.reversal import UndoError
 from kiosk.decoding.preview.preview import CameraPreview, PreviewImage
 from kiosk.delivery import OutboxRelay
@@ -38,6 +38,7 @@ class CommandHandlers:
     relay: OutboxRelay
     preview: CameraPreview
     release_notices: ReleaseNotices
+    clock: Clock
     on_change: Callable[[], None]
     """Called after a command changed the status."""
 
@@ -68,7 +69,10 @@ class CommandHandlers:
         return {}
 
     def _pause(self, command: PauseCommand) -> Mapping[str, Any]:
-        self.gate_worker.paused = command.paused
+        if command.paused:
+            self.gate_worker.pause.begin(self.clock.now(), command.reason, command.duration_s)
+        else:
+            self.gate_worker.pause.end()
         self.on_change()
         return {"paused": command.paused}
 

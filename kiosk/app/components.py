@@ -171,7 +171,7 @@ def build_components(
     )
     preview = CameraPreview(frame_slot.snapshot)
     exit_stack.callback(preview.close)
-    commands = command_handlers.CommandHandlers(parts.worker, signal, store, relay, preview, notices, on_change)
+    commands = command_handlers.CommandHandlers(parts.worker, signal, store, relay, preview, notices, clock, on_change)
     handlers = {**commands.handlers(), **configuration_handlers(configuration)}
     control = open_control_socket(settings, exit_stack, handlers, parts.worker)
     receiver = None if channel is None else ListReceiver(channel, lists)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from kiosk.app.call_queue import CallQueue
 from kiosk.app.frame_slot import LatestFrameSlot
+from kiosk.app.pause import Pause
 from kiosk.core.frame import Frame
 from kiosk.core.gate import Gate
 from kiosk.core.model import Direction, FrameQuality, ManualReason, ScannedCode, StoredEvent
@@ -69,12 +70,17 @@ class GateWorker:
         """Of the newest decoded frame."""
         self.module_px: float | None = None
         """Of the last decoded code."""
-        self.paused = False
-        """Any thread may set it. While it is set, frames are not decoded."""
+        self.pause = Pause()
+        """Any thread may change it. While it lasts, frames are not decoded, and no code is answered."""
         self.occupancy = 0
         """Number of people inside, at most one second old."""
         self.frame_number = 0
         """Number of the newest decoded frame."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether the gate is paused."""
+        return self.pause.status is not None
 
     @property
     def recent_decisions(self) -> tuple[RecentDecision, ...]:
@@ -94,6 +100,9 @@ class GateWorker:
         if self.last_loop_s - self._occupancy_updated_s >= OCCUPANCY_INTERVAL_S:
             self._update_occupancy()
         self._call_queue.run_pending()
+        if self.pause.end_if_over(self.last_loop_s):
+            log.info("the pause is over")
+            self._on_change()
         frame = self._frame_slot.take(SCAN_TIMEOUT_S if self._scans else FRAME_TIMEOUT_S)
         self._process_scans()
         if frame is not None and self.paused:

@@ -192,6 +192,7 @@ class StatusCollector:
             occupancy=gate_loop.occupancy,
             capacity=self._options.capacity,
             undo=self._undo_status(now),
+            pause=gate_loop.pause.status,
             outbox=self._outbox_status()[0],
             uplink=self._relay.status(),
             camera=self._camera_status(now),

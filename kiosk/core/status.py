@@ -63,6 +63,28 @@ class RecentDecision:
     """It is the undo of that event."""
 
 
+class PauseReason(StrEnum):
+    """Why an administrator paused the gate (wire value). A fixed word, so that it names no person."""
+
+    CLEANING = "cleaning"
+    BREAK = "break"
+    CROWD = "crowd"
+    """Many people at once, such as an event: the guard lets them in by hand."""
+    REPAIR = "repair"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class PauseStatus:
+    """A pause of the gate."""
+
+    since_at: str
+    reason: str = ""
+    """A PauseReason. Empty if none was given, as by the centre."""
+    until_at: str | None = None
+    """When it ends by itself. None: a person ends it."""
+
+
 @dataclass(frozen=True, slots=True)
 class UndoStatus:
     """The event that a guard can still undo."""
@@ -164,6 +186,8 @@ class StatusSnapshot:
     capacity: int | None = None
     """Maximum number of people inside. None: no limit."""
     undo: UndoStatus | None = None
+    pause: PauseStatus | None = None
+    """None: the gate is not paused."""
     outbox: OutboxStatus = field(default_factory=OutboxStatus)
     uplink: UplinkStatus = field(default_factory=UplinkStatus)
     camera: CameraStatus = field(default_factory=CameraStatus)

@@ -38,7 +38,7 @@ def test_commands_of_guard_and_administrator_are_executed_by_the_daemon(demonstr
         assert (manual["outcome"], manual["direction"]) == ("pass", "in")
         admin.log_in("admin", PASSWORD)
         assert "By the guard" in admin.ask("GET", "/admin/events?reason=manual")[1]
-        assert admin.send("/admin", "/admin/command/pause") == 200
+        assert admin.send("/admin", "/admin/pause", reason="break", minutes="60") == 200
         poll_until(demonstration, lambda found: found["state"] == "out-of-order")
         assert admin.send("/admin", "/admin/command/resume") == 200
         poll_until(demonstration, lambda found: found["state"] == "ready")
@@ -51,7 +51,7 @@ def test_an_undo_of_the_guard_is_effective_at_the_gate_and_at_the_centre(demonst
         guard, admin = Reader(demonstration.page_url), Reader(demonstration.page_url)
         guard.log_in("guard", PIN)
         admin.log_in("admin", PASSWORD)
-        admin.send("/admin", "/admin/command/pause")  # so that no other decision is made meanwhile
+        admin.send("/admin", "/admin/pause", reason="break", minutes="60")  # so that no other decision is made meanwhile
         poll_until(demonstration, lambda found: found["state"] == "out-of-order")
         guard.send("/guard/admit", "/guard/admit", direction="in", reason="assisted")
         before = poll_until(demonstration, lambda found: bool(found["undo"]) and found["undo"]["reason"] == "manual")

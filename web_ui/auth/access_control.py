@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from web_ui.auth.accounts import Accounts, Role
 from web_ui.auth.audit_log import AuditLog, AuditLogError
+from web_ui.auth.guards import Guards
 from web_ui.auth.login_throttle import LoginThrottle
 from web_ui.auth.sessions import Session, SessionStore
 
@@ -28,6 +29,7 @@ class AuthContext:
     """What login and actions share."""
 
     accounts: Accounts
+    guards: Guards
     sessions: SessionStore
     throttle: LoginThrottle
     audit_log: AuditLog
@@ -101,14 +103,15 @@ def require_role(role: Role, next_page: str = "") -> Callable[[Callable[P, AnyRe
     return around
 
 
-def write_audit(action: str, result: str, detail: str = "", *, actor: str = "") -> None:
+def write_audit(action: str, result: str, detail: str = "", *, actor: str = "", name: str = "") -> None:
     """Write an action of this request to the audit log, before it is done. Raises AuditLogError: then it must not be done.
 
-    `actor`: instead of the role of the session.
+    `actor` and `name`: instead of the role and the guard of the session.
     """
     found = current_session()
-    actor = actor or (found.role.value if found else "-")
-    auth_context().audit_log.append(actor, client_address(), action, result, detail)
+    if not actor and found:
+        actor, name = found.role.value, found.name
+    auth_context().audit_log.append(actor or "-", client_address(), action, result, detail, name=name)
 
 
 def write_audit_result(action: str, result: str, detail: str = "") -> None:
@@ -119,9 +122,9 @@ def write_audit_result(action: str, result: str, detail: str = "") -> None:
         _log.error("The result of %s (%s) is missing in the audit log. %s", action, result, error)
 
 
-def start_session(answer: Response, role: Role) -> Response:
-    """Begin a session with a new token."""
+def start_session(answer: Response, role: Role, name: str = "") -> Response:
+    """Begin a session with a new token. `name`: of the guard."""
     auth_context().sessions.end(request.cookies.get(SESSION_COOKIE))
-    token = auth_context().sessions.create(role)
+    token = auth_context().sessions.create(role, name)
     answer.set_cookie(SESSION_COOKIE, token, httponly=True, samesite="Strict", secure=request.is_secure)
     return answer

@@ -1,4 +1,4 @@
-"""The administrator's password, the guard's PIN and the set-up code, as argon2 hashes in one file.
+"""The administrator's password and the set-up code, as argon2 hashes in one file. The guards are in guards.py.
 
 There is no default password. Until an administrator is set up, only the set-up code opens the pages. It is in the journal, and
 `kiosk web setup` on the machine prints a new one.
@@ -7,7 +7,6 @@ There is no default password. Until an administrator is set up, only the set-up 
 import fcntl
 import json
 import os
-import re
 import secrets
 import threading
 import time
@@ -26,7 +25,6 @@ from kiosk.system import atomic_files
 
 ACCOUNTS_FILE = "accounts.json"
 MIN_PASSWORD_LENGTH = 10
-PIN_PATTERN = re.compile(r"[0-9]{6,12}")
 MAX_SECRET_LENGTH = 256
 SETUP_CODE_VALID_S = 3600.0
 """How long a set-up code is valid."""
@@ -56,6 +54,7 @@ class AccountError(KioskError):
 class _StoredAccounts:
     admin_hash: str = ""
     guard_hash: str = ""
+    """One PIN for all guards, as files had it once. It opens nothing."""
     setup_code_hash: str = ""
     setup_code_expires_at: float = 0.0
     """Unix time."""
@@ -77,16 +76,11 @@ class Accounts:
         """Whether the administrator's password is set."""
         return bool(self._load().admin_hash)
 
-    @property
-    def has_guard(self) -> bool:
-        """Whether the guard's PIN is set."""
-        return bool(self._load().guard_hash)
-
-    def verify_secret(self, role: Role, secret: str) -> bool:
-        """Whether this is the password or PIN of the role. Raises AccountError."""
+    def verify_password(self, secret: str) -> bool:
+        """Whether this is the administrator's password. Raises AccountError."""
         stored = self._load()
         with self._hash_lock:
-            return _matches(stored.admin_hash if role is Role.ADMIN else stored.guard_hash, secret)
+            return _matches(stored.admin_hash, secret)
 
     def make_setup_code(self) -> str:
         """A new set-up code, for one use within one hour. An earlier code becomes invalid. Raises AccountError."""
@@ -108,11 +102,6 @@ class Accounts:
             hashed = _HASHER.hash(password)
             self._save(replace(stored, admin_hash=hashed, setup_code_hash="", setup_code_expires_at=0.0))
         return True
-
-    def set_guard_pin(self, pin: str) -> None:
-        """Set the guard's PIN. Raises AccountError."""
-        with self._exclusive() as stored:
-            self._save(replace(stored, guard_hash=_HASHER.hash(pin)))
 
     @contextmanager
     def _exclusive(self) -> Iterator[_StoredAccounts]:
@@ -161,8 +150,3 @@ def _matches(hashed: str, secret: str) -> bool:
 def is_valid_password(password: str) -> bool:
     """Whether the length is allowed."""
     return MIN_PASSWORD_LENGTH <= len(password) <= MAX_SECRET_LENGTH
-
-
-def is_valid_pin(pin: str) -> bool:
-    """Six to twelve digits."""
-    return bool(PIN_PATTERN.fullmatch(pin))

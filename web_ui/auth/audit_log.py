@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import threading
-from collections import deque
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,8 @@ from pathlib import Path
 from kiosk.core.ports import KioskError
 
 AUDIT_FILE = "audit.jsonl"
+OLDER_SUFFIX = ".1.jsonl"
+"""Of the file that was full."""
 MAX_BYTES = 1_000_000
 MAX_DETAIL_LENGTH = 200
 
@@ -26,7 +28,7 @@ class AuditLogError(KioskError):
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """Who did what, when, from where, and the result. It contains no secret and no personal data."""
+    """Who did what, when, from where, and the result. It contains no secret, and of people only the names of guards."""
 
     at: str
     actor: str
@@ -34,6 +36,8 @@ class AuditEntry:
     action: str
     result: str
     detail: str = ""
+    name: str = ""
+    """Of the guard. Empty for the administrator, and in entries of a time when guards had one PIN."""
 
 
 class AuditLog:
@@ -43,10 +47,10 @@ class AuditLog:
         self._path = folder / AUDIT_FILE
         self._lock = threading.Lock()
 
-    def append(self, actor: str, address: str, action: str, result: str, detail: str = "") -> None:
+    def append(self, actor: str, address: str, action: str, result: str, detail: str = "", *, name: str = "") -> None:
         """Write an action to disk before it is done. Raises AuditLogError: an action that cannot be logged is not done."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        entry = AuditEntry(at, actor, address, action, result, detail[:MAX_DETAIL_LENGTH])
+        entry = AuditEntry(at, actor, address, action, result, detail[:MAX_DETAIL_LENGTH], name)
         line = json.dumps(asdict(entry), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
         with self._lock:
             try:
@@ -57,7 +61,7 @@ class AuditLog:
     def _append_line(self, line: bytes) -> None:
         """One line, whole or not at all. Raises OSError."""
         if self._path.exists() and self._path.stat().st_size > MAX_BYTES:
-            self._path.replace(self._path.with_suffix(".1.jsonl"))
+            self._path.replace(self._path.with_suffix(OLDER_SUFFIX))
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             size = os.fstat(descriptor).st_size
@@ -71,17 +75,17 @@ class AuditLog:
         finally:
             os.close(descriptor)
 
-    def newest(self, count: int) -> tuple[AuditEntry, ...]:
-        """The newest entries, newest first, without unreadable lines."""
-        try:
-            with self._path.open(encoding="utf-8", errors="replace") as file:
-                lines = deque(file, maxlen=count)
-        except OSError:
-            return ()
-        found = []
-        for line in reversed(lines):
+    def entries(self) -> Iterator[AuditEntry]:
+        """All entries of both files, newest first, without unreadable lines."""
+        for path in (self._path, self._path.with_suffix(OLDER_SUFFIX)):
             try:
-                found.append(AuditEntry(**json.loads(line)))
-            except (ValueError, TypeError):
+                lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            except OSError:
                 continue
-        return tuple(found)
+            for line in reversed(lines):
+                try:
+                    entry = AuditEntry(**json.loads(line))
+                    datetime.fromisoformat(entry.at)
+                except (ValueError, TypeError):
+                    continue
+                yield entry

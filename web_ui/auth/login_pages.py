@@ -31,16 +31,25 @@ def login() -> AnyResponse:
     if role is Role.ADMIN and not accounts.has_admin:
         return redirect(url_for("login.setup"))
     if request.method == "GET":
-        unset = role is Role.GUARD and not accounts.has_guard
+        unset = role is Role.GUARD and not access_control.auth_context().guards.names()
         return render_page("login.html", role=role.value, error="login.no-pin" if unset else "")
     if (waiting := _begin_attempt(role.value)) is not None:
         return waiting
-    if not accounts.verify_secret(role, request.form.get("secret", "")):
+    name = _verified_name(role, request.form.get("secret", ""))
+    if name is None:
         return _reject_login("login.html", f"login-{role}", "login.wrong", role=role.value)
     access_control.auth_context().throttle.succeed(access_control.client_address(), role.value)
-    access_control.write_audit("login", "done", actor=role.value)
+    access_control.write_audit("login", "done", actor=role.value, name=name)
     answer = make_response(redirect(url_for(NEXT_PAGES.get(request.form.get("then", ""), FIRST_PAGE[role]))))
-    return access_control.start_session(answer, role)
+    return access_control.start_session(answer, role, name)
+
+
+def _verified_name(role: Role, secret: str) -> str | None:
+    """The guard with this PIN, or empty for the administrator. None: it is wrong."""
+    context = access_control.auth_context()
+    if role is Role.GUARD:
+        return context.guards.identify(secret)
+    return "" if context.accounts.verify_password(secret) else None
 
 
 @login_pages.route("/setup", methods=["GET", "POST"])

@@ -20,6 +20,8 @@ class Session:
     """One login."""
 
     role: Role
+    name: str
+    """Of the guard. Empty for the administrator."""
     csrf_token: str
     """Every form of this session must contain it."""
     expires_s: float
@@ -33,12 +35,15 @@ class SessionStore:
         self._lock = threading.Lock()
         self._sessions: OrderedDict[bytes, Session] = OrderedDict()
 
-    def create(self, role: Role) -> str:
-        """A new session. Returns its token, always a new one: a token planted before the login is useless (session fixation)."""
+    def create(self, role: Role, name: str = "") -> str:
+        """A new session. Returns its token, always a new one: a token planted before the login is useless (session fixation).
+
+        `name`: of the guard.
+        """
         token = secrets.token_urlsafe(32)
         with self._lock:
             self._sessions[_hash(token)] = Session(
-                role, secrets.token_urlsafe(32), self._monotonic() + SESSION_TIMEOUT_S[role]
+                role, name, secrets.token_urlsafe(32), self._monotonic() + SESSION_TIMEOUT_S[role]
             )
             while len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)
@@ -63,10 +68,11 @@ class SessionStore:
         with self._lock:
             self._sessions.pop(_hash(token or ""), None)
 
-    def end_all(self, role: Role) -> None:
-        """End all sessions of a role after a change of its password."""
+    def end_all(self, role: Role, name: str = "") -> None:
+        """End all sessions of the administrator, or of the guard of that name, after a change of the password or PIN."""
         with self._lock:
-            for key in [key for key, session in self._sessions.items() if session.role is role]:
+            ended = [key for key, one in self._sessions.items() if one.role is role and one.name == name]
+            for key in ended:
                 del self._sessions[key]
 
 

@@ -9,6 +9,7 @@ from kiosk.system.logs import LogBuffer
 from web_ui.auth import access_control
 from web_ui.auth.accounts import AccountError, Accounts
 from web_ui.auth.audit_log import AuditLog, AuditLogError
+from web_ui.auth.guards import Guards
 from web_ui.auth.login_pages import login_pages
 from web_ui.auth.login_throttle import LoginThrottle
 from web_ui.auth.sessions import SessionStore
@@ -16,8 +17,11 @@ from web_ui.i18n import request_locale, text_sanitizer
 from web_ui.i18n.formatting import language_names
 from web_ui.kiosk.api.routes import BROADCASTER_EXTENSION, api_routes
 from web_ui.kiosk.pages import kiosk_view, public
+from web_ui.kiosk.pages.admin.audit import audit_page
 from web_ui.kiosk.pages.admin.camera_aiming import aiming_page
 from web_ui.kiosk.pages.admin.configuration import settings_page
+from web_ui.kiosk.pages.admin.events import events_page
+from web_ui.kiosk.pages.admin.guards import guards_page
 from web_ui.kiosk.pages.admin.home import admin_pages
 from web_ui.kiosk.pages.admin.log import LOG_BUFFER_EXTENSION, log_page
 from web_ui.kiosk.pages.admin.quarantine import quarantine_page
@@ -71,8 +75,19 @@ def create_app(settings: WebSettings, log_buffer: LogBuffer | None = None) -> tu
 
 def _add_admin_pages(app: Flask, folder: Path) -> None:
     """Login and actions, if there is a folder for accounts."""
-    shared = access_control.AuthContext(Accounts(folder), SessionStore(), LoginThrottle(), AuditLog(folder))
+    shared = access_control.AuthContext(
+        Accounts(folder), Guards(folder), SessionStore(), LoginThrottle(), AuditLog(folder)
+    )
     app.extensions |= access_control.auth_extension(shared)
-    device_pages = (quarantine_page, aiming_page, log_page, settings_page, support_page)
+    device_pages = (
+        audit_page,
+        events_page,
+        guards_page,
+        quarantine_page,
+        aiming_page,
+        log_page,
+        settings_page,
+        support_page,
+    )
     for blueprint in (login_pages, guard_actions, admin_pages, *device_pages):
         app.register_blueprint(blueprint)

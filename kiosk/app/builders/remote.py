@@ -93,8 +93,6 @@ class RemoteActs:
     list_receiver: ListReceiver | None = None
     take_desired: Callable[[], None] = lambda: None
     """Tries a configuration that came."""
-    _resume_at_s: float | None = None
-    """When the pause of a command ends. None: no pause of a command."""
     _signals: list[tuple[float, Outcome]] = field(default_factory=list)
     """What the lamps will show, and when (monotonic)."""
 
@@ -112,30 +110,23 @@ class RemoteActs:
         }
 
     def run_due(self, now_s: float) -> None:
-        """End a pause, go on with a lamp test, make the next list whole, and try the next configuration."""
+        """Go on with a lamp test, make the next list whole, and try the next configuration."""
         self.take_desired()
         if self.list_receiver is not None:
             self.list_receiver.prepare_due()
-        if self._resume_at_s is not None and (not self.gate_worker.paused or now_s >= self._resume_at_s):
-            if self.gate_worker.paused:
-                log.warning("the pause of the centre is over")
-            self._set_paused(paused=False, until_s=None)
         while self._signals and now_s >= self._signals[0][0]:
             self.signal.show(self._signals.pop(0)[1])
 
     def _pause(self, command: AcceptedCommand) -> CommandResult:
         assert isinstance(command.arguments, PauseArguments)
-        self._set_paused(paused=True, until_s=self.clock.now().monotonic_s + 60 * command.arguments.minutes)
+        self.gate_worker.pause.begin(self.clock.now(), duration_s=60.0 * command.arguments.minutes)
+        self.on_change()
         return CommandResult()
 
     def _resume(self, _: AcceptedCommand) -> CommandResult:
-        self._set_paused(paused=False, until_s=None)
-        return CommandResult()
-
-    def _set_paused(self, *, paused: bool, until_s: float | None) -> None:
-        self._resume_at_s = until_s
-        self.gate_worker.paused = paused
+        self.gate_worker.pause.end()
         self.on_change()
+        return CommandResult()
 
     def _lamp_test(self, _: AcceptedCommand) -> CommandResult:
         now_s = self.clock.now().monotonic_s

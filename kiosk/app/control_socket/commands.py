@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, JsonValue, TypeAdapter, with_config
 
 from kiosk.core.model import Direction, ManualReason, Outcome
 from kiosk.core.ports import KioskError
+from kiosk.core.status import PauseReason
 
 SOCKET_FILE = "control.sock"
 MAX_COMMAND_BYTES = 4096
@@ -57,6 +58,10 @@ class PauseCommand:
     """Pause or resume the gate."""
 
     paused: bool
+    reason: PauseReason | None = None
+    """Why it is paused."""
+    duration_s: Annotated[float, Field(gt=0, le=86_400)] | None = None
+    """The pause ends by itself after this time. None: a person ends it."""
     command: Literal["pause"] = "pause"
 
 

@@ -13,9 +13,11 @@ from kiosk.storage import SqliteEventStore
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from web_ui.auth.accounts import Accounts, Role
 from web_ui.auth.audit_log import AUDIT_FILE
+from web_ui.auth.guards import Guards
 
 PASSWORD = "nước sông Hương chảy chậm"
 PIN = "482913"
+GUARD = "Hường"
 
 
 def staff(folder: Path) -> Path:
@@ -23,7 +25,7 @@ def staff(folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     accounts = Accounts(folder)
     accounts.set_admin_password(accounts.make_setup_code(), PASSWORD)
-    accounts.set_guard_pin(PIN)
+    Guards(folder).set_pin(GUARD, PIN)
     return folder
 
 

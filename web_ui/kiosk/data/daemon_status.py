@@ -96,5 +96,7 @@ def _status_times(status: StatusSnapshot) -> Iterator[str]:
     """All times that pages format. They are checked here once."""
     yield from (status.now_at, status.started_at)
     yield from (shown.at for shown in status.recent_decisions)
+    if status.pause:
+        yield from filter(None, (status.pause.since_at, status.pause.until_at))
     yield from filter(None, (status.outbox.oldest_at, status.uplink.last_receipt_at))
     yield from (found.issued_at for found in status.lists.values())

@@ -84,8 +84,12 @@ def citizen_screen(
     def rest(t: Translator) -> CitizenText:
         return CitizenText(t.language, t(word), t(sentence))
 
-    helped = (t("citizen.help", help=place.help),) if state == view_model.PAUSED and place.help else ()
-    return CitizenScreen(state, 0, None, rest(t), rest(other), helped)
+    notes = []
+    if state == view_model.PAUSED:
+        until = view_model.pause_end(daemon, formatter)
+        notes = [t("citizen.paused.until", time=until)] if until else []
+        notes += [t("citizen.help", help=place.help)] if place.help else []
+    return CitizenScreen(state, 0, None, rest(t), rest(other), tuple(notes))
 
 
 def _hours_today(opening_hours: tuple[str, ...], local: datetime) -> str:

@@ -22,6 +22,10 @@ class KioskView:
         self.settings = settings
         self.hourly_counts = HourlyCounts(settings.database, settings.zone)
 
+    def now(self) -> datetime:
+        """The present time, UTC."""
+        return datetime.now(UTC)
+
     def daemon_status(self) -> daemon_status.DaemonStatus:
         """The daemon's status and its age."""
         return daemon_status.read_daemon_status(self.settings.run_dir)

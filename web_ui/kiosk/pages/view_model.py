@@ -91,13 +91,30 @@ def status_header(daemon: DaemonStatus, now: datetime, formatter: LocaleFormatte
     remedy = f"status.remedy.{state}"
     return StatusHeader(
         state=state,
-        sentence=t(f"status.sentence.{state}", duration=formatter.duration(daemon.age_s or 0.0)),
+        sentence=_pause_sentence(daemon, formatter)
+        or t(f"status.sentence.{state}", duration=formatter.duration(daemon.age_s or 0.0)),
         remedy=t(remedy) if t.has(remedy) else "",
         failing_checks=tuple(row for row in rows if row.status != CheckStatus.PASS and row.code != state),
         word=outcome_message(t, decision.outcome, decision.direction) if decision else t.code("state", state),
         shape=decision.outcome if decision else state,
         lit_lamps=(decision.outcome,) if decision else IDLE_LAMPS.get(state, ()),
     )
+
+
+def pause_end(daemon: DaemonStatus, formatter: LocaleFormatter) -> str:
+    """When the pause ends by itself, `14:05`. Empty: a person ends it, or there is none."""
+    pause = daemon.status.pause if daemon.online and daemon.status else None
+    return f"{parse_time(pause.until_at).astimezone(formatter.zone):%H:%M}" if pause and pause.until_at else ""
+
+
+def _pause_sentence(daemon: DaemonStatus, formatter: LocaleFormatter) -> str:
+    """Why the gate is paused, and until when. Empty where it is not known, or another check fails as well."""
+    pause = daemon.status.pause if daemon.status else None
+    if shown_state(daemon) != PAUSED or pause is None or not pause.reason:
+        return ""
+    t, until = formatter.t, pause_end(daemon, formatter)
+    because = t("status.paused.because", reason=t.code("pause-reason", pause.reason))
+    return f"{because} {t('status.paused.until', time=until)}" if until else because
 
 
 def current_decision(daemon: DaemonStatus, now: datetime) -> RecentDecision | None:

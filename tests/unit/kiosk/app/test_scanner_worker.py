@@ -89,9 +89,9 @@ def test_a_second_person_within_the_signal_of_the_first_is_answered_after_it() -
 
 def test_a_code_scanned_while_paused_is_not_answered_later() -> None:
     post = Post()
-    post.gate_worker.paused = True
+    post.gate_worker.pause.begin(post.scene.now)
     post.scan(VALID)
-    post.gate_worker.paused = False
+    post.gate_worker.pause.end()
     post.gate_worker.step()
     assert not post.scene.lights
 

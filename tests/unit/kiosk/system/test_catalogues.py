@@ -19,7 +19,7 @@ from kiosk.cli.acceptance.report import STEP_NAMES
 from kiosk.cli.centre.setup.sheet import FIELDS, KEY_CODES
 from kiosk.core.model import ClockQuality, CodeKind, DeviceState, Direction, ManualReason, Outcome, Reason
 from kiosk.core.reversal import UndoRefusal
-from kiosk.core.status import CheckStatus
+from kiosk.core.status import CheckStatus, PauseReason
 from kiosk.decoding.preview.aiming import AimingAdvice
 from kiosk.installer.gate_files import Fate
 from kiosk.system.translations import DOMAIN, LOCALE_DIR, SOURCE_LANGUAGE, languages, translator
@@ -37,6 +37,9 @@ from tests.paths import PROJECT
 from web_ui.auth.accounts import Role
 from web_ui.centre.data.attendance import Attendance
 from web_ui.kiosk.data.daemon_status import DaemonLiveness
+from web_ui.kiosk.pages.admin.audit import SHOWN
+from web_ui.kiosk.pages.admin.events import COLUMNS
+from web_ui.kiosk.pages.admin.home import PAUSE_MINUTES
 from web_ui.kiosk.pages.admin.log import LEVELS, SOURCES
 from web_ui.kiosk.pages.view_model import PAUSED
 
@@ -68,7 +71,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "configuration.source": ["file", "command", "default"],
     "audit.actor": [*Role, "-"],
     "command": [
-        *(f"signal-{outcome}" for outcome in Outcome), "pause", "resume", "acknowledge-release", *UndoRefusal,
+        *(f"signal-{outcome}" for outcome in Outcome), "resume", "acknowledge-release", *UndoRefusal,
         "unreachable",
         "not-allowed", "invalid-command", "unsupported-command", "failed",
     ],
@@ -80,6 +83,11 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "acceptance.status": StepStatus,
     "acceptance.key": ["yes", "no", "skip"],
     "demo.lamp": [*Outcome, *DeviceState, "no-response"],
+    "audit.show": SHOWN,
+    "events": COLUMNS,
+    "guards.refused": ["name", "form", "weak", "taken", "too-many"],
+    "pause-reason": PauseReason,
+    "pause.minutes": [str(minutes) for minutes in PAUSE_MINUTES],
     "audit.action": [*(f"login-{role}" for role in Role)],
     "rejection": [
         "too-large", "not-json", "not-an-event", "no-receipt", "closes-connection",

@@ -13,7 +13,8 @@ import pytest
 from tests.fakes.data.status_snapshots import a_status, publish
 from tests.fakes.parts.web_accounts import PASSWORD, PIN, staff
 from tests.fakes.processes.web_process import served
-from web_ui.auth.accounts import Accounts, Role
+from web_ui.auth.accounts import Accounts
+from web_ui.auth.guards import Guards
 from web_ui.auth.login_throttle import FREE_ATTEMPTS
 
 Post = Callable[..., int]
@@ -90,7 +91,7 @@ def test_one_set_up_code_in_eight_browsers_at_once_sets_one_password(tmp_path: P
     )
     assert Counter(codes) == {302: 1, 403: 7}
     accounts = Accounts(tmp_path / "state")
-    valid = [password for password in passwords if accounts.verify_secret(Role.ADMIN, password)]
+    valid = [password for password in passwords if accounts.verify_password(password)]
     assert valid == [passwords[codes.index(302)]]
 
 
@@ -110,10 +111,9 @@ def test_a_pin_and_a_password_that_are_set_at_once_are_both_kept(tmp_path: Path)
     code = Accounts(tmp_path).make_setup_code()
 
     def set_pin() -> int:
-        Accounts(tmp_path).set_guard_pin(PIN)
+        Guards(tmp_path).set_pin("An", PIN)
         return 1
 
     at_once(set_pin, lambda: Accounts(tmp_path).set_admin_password(code, PASSWORD))
-    accounts = Accounts(tmp_path)
-    assert accounts.verify_secret(Role.GUARD, PIN)
-    assert accounts.verify_secret(Role.ADMIN, PASSWORD)
+    assert Guards(tmp_path).identify(PIN) == "An"
+    assert Accounts(tmp_path).verify_password(PASSWORD)

@@ -228,7 +228,7 @@ def test_an_odd_configuration_is_a_list_of_mistakes(browser: FlaskClient, text: 
 )
 def test_a_body_of_too_many_bytes_or_parts_is_refused(browser: FlaskClient, content_type: str, body: bytes) -> None:
     AnyRequest("GET", "/admin").send(browser)
-    assert browser.post("/admin/pin", data=body, content_type=content_type).status_code in {400, 403, 413}
+    assert browser.post("/admin/guards", data=body, content_type=content_type).status_code in {400, 403, 413}
 
 
 @given(before=st.text(max_size=40) | st.integers().map(str), since=st.text(max_size=20) | st.dates().map(str))

@@ -3,8 +3,9 @@
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from flask import Blueprint, Response
@@ -50,7 +51,7 @@ def make_support_bundle(view: KioskView, auth: AuthContext, streams: int) -> byt
         "metrics.txt": metrics.metrics_text(daemon, streams, now),
         "hours.json": _to_json(hours),
         "settings.txt": _settings_text(view.settings.config_path, read_effective_settings(run_dir)),
-        "audit.json": _to_json([asdict(entry) for entry in auth.audit_log.newest(MAX_AUDIT_LINES)]),
+        "audit.json": _to_json([asdict(replace(entry, name="")) for entry in islice(auth.audit_log.entries(), MAX_AUDIT_LINES)]),
         **support_files.common_files(run_dir),
     }
     return support_files.pack(files)
