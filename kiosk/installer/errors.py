@@ -1,9 +1,8 @@
 """Messages of the installer in the language of the terminal, and the error that ends it."""
 
-import os
 import sys
 
-from kiosk.system.translations import Translator, translator
+from kiosk.system.translations import Translator, terminal_language, translator
 
 
 class InstallError(Exception):
@@ -22,10 +21,8 @@ class InstallError(Exception):
 
 
 def terminal_translator() -> Translator:
-    """The messages in the language of the terminal (locale(7)), English if there is no catalogue for it."""
-    chosen = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    locale = next((value for value in chosen if value), "")
-    return translator(locale.partition("_")[0].partition(".")[0])
+    """The messages in the language of the terminal."""
+    return translator(terminal_language())
 
 
 def state_label(state: str) -> str:

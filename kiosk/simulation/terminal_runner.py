@@ -10,7 +10,14 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from kiosk.simulation.demo import Demo
-from kiosk.simulation.terminal_view import NO_RESPONSE, TerminalRow, TerminalState, render_view
+from kiosk.simulation.terminal_view import (
+    NO_RESPONSE,
+    PICTURE_COLUMNS,
+    PICTURE_LINES,
+    TerminalRow,
+    TerminalState,
+    render_view,
+)
 from mqtt.centre.ingest.ledger import LedgerCounts
 from mqtt.centre.sqlite.ledger import read_counts
 
@@ -21,7 +28,7 @@ NO_VISITOR, UNKNOWN_VISITOR = "none", "unknown"
 
 def run_in_terminal(demo: Demo, console: Console, *, once: bool) -> RenderableType | None:
     """Play the demo once, or until Ctrl-C (KeyboardInterrupt). Returns the last view that shows a decision."""
-    screen = _TerminalScreen(demo)
+    screen = _TerminalScreen(demo, console)
     if once and console.quiet:
         demo.run_once()
         return None
@@ -49,7 +56,7 @@ def _run_forever(demo: Demo, refresh: Callable[[dict[str, Any] | None], None]) -
 def save_svg(view: RenderableType, target: Path) -> None:
     """Save a view as an SVG image of a terminal."""
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123  a device, not a path of ours
-        console = Console(record=True, width=118, file=nowhere, force_terminal=True)
+        console = Console(record=True, width=PICTURE_COLUMNS, file=nowhere, force_terminal=True)
         console.print(view)
         target.write_text(console.export_svg(title="make demo"), encoding="utf-8")
 
@@ -57,8 +64,9 @@ def save_svg(view: RenderableType, target: Path) -> None:
 class _TerminalScreen:
     """Combines the status, the scenario and the centre's counts."""
 
-    def __init__(self, demo: Demo) -> None:
+    def __init__(self, demo: Demo, console: Console) -> None:
         self._demo = demo
+        self._console = console
         self._drawn_s = 0.0
         self._counts = LedgerCounts(0, 0, 0, 0)
         self._newest = 0
@@ -74,11 +82,17 @@ class _TerminalScreen:
         self._drawn_s = time.monotonic()
         self._counts = read_counts(self._demo.sandbox.centre_database)
         scene = self._state(found)
-        view = render_view(scene)
+        view = render_view(scene, *self._size())
         visitor = self._demo.scenario.current_visitor()
         if scene.is_decision_shown and visitor and visitor.codes:
             self.last_decision_view = view
         return view
+
+    def _size(self) -> tuple[int, int]:
+        """Columns and lines. A window may be resized at any time."""
+        if self._console.is_terminal:
+            return self._console.width, self._console.height
+        return PICTURE_COLUMNS, PICTURE_LINES
 
     def _state(self, found: dict[str, Any] | None) -> TerminalState:
         shown = found["recent_decisions"] if found else []

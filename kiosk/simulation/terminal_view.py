@@ -10,9 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from kiosk.core.model import DeviceState, Outcome
-from kiosk.system.translations import in_all_languages
+from kiosk.system.translations import in_all_languages, languages, terminal_language, translator
 
 NO_RESPONSE = "no-response"
+PICTURE_COLUMNS, PICTURE_LINES = 118, 40
+"""Size of the view in pictures."""
+ALL_LANGUAGES_COLUMNS = 100
+"""From this width on, each message has room for all languages."""
+MAX_ROWS, DECISION_LINES = 6, 14
+_DECISION_FRAME = 3
+"""Border and headings of the table, in lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,67 +71,106 @@ _LAMPS: dict[str, tuple[str, str]] = {  # shape and colour: never colour alone
 _ARROWS = {"in": "→", "out": "←"}
 
 
-def render_view(state: TerminalState) -> RenderableType:
-    """The whole view."""
-    top = Table.grid(expand=True)
-    top.add_column(ratio=1)
-    top.add_column(ratio=1)
-    top.add_row(_gate(state), _records(state))
-    foot = Text.assemble(
-        (f" {_both('page')}: ", "dim"),
-        (state.page_url, f"link {state.page_url}"),
-        (f"    Ctrl-C: {_both('stop')}    log: {state.log_folder}", "dim"),
-    )
-    return Group(top, _decisions(state.rows), foot)
+def render_view(state: TerminalState, columns: int = PICTURE_COLUMNS, lines: int = PICTURE_LINES) -> RenderableType:
+    """The whole view, at most `lines` - 1 lines high: the cursor of a live view needs the last one.
+
+    Where it is too narrow for all languages, it has that of the terminal. The address of the pages and how to end are always there.
+    """
+    words = _Words(() if columns >= ALL_LANGUAGES_COLUMNS else (terminal_language(),))
+    top_height = 7 + 2 * words.per_message + (1 if words.per_message > 1 else 0)
+    foot = _foot(state, words, columns)
+    left = lines - 1 - len(foot)
+    parts: list[RenderableType] = []
+    if left >= top_height:
+        top = Table.grid(expand=True)
+        top.add_column(ratio=1)
+        top.add_column(ratio=1)
+        top.add_row(_gate(state, words, top_height), _records(state, words, top_height))
+        parts.append(top)
+        left -= top_height
+    if left >= _DECISION_FRAME + 1:
+        parts.append(_decisions(state.rows, words, min(left, DECISION_LINES)))
+    return Group(*parts, *foot)
 
 
-def _both(msgid: str) -> str:
-    return " · ".join(in_all_languages(f"demo.{msgid}"))
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Messages in some languages, or in all."""
+
+    languages: tuple[str, ...]
+    """Empty: all."""
+
+    @property
+    def per_message(self) -> int:
+        """How many texts a message has."""
+        return len(self.languages) or len(languages())
+
+    def texts(self, msgid: str) -> tuple[str, ...]:
+        """The message in each language."""
+        return tuple(translator(each)(msgid) for each in self.languages) or in_all_languages(msgid)
+
+    def line(self, msgid: str) -> str:
+        """The same on one line."""
+        return " · ".join(self.texts(msgid))
+
+    def own(self, msgid: str) -> str:
+        """A message of the demo on one line."""
+        return self.line(f"demo.{msgid}")
 
 
-def _gate(state: TerminalState) -> RenderableType:
+def _foot(state: TerminalState, words: _Words, columns: int) -> list[Text]:
+    """Address and end on one line, or on two where it is narrow."""
+    address = Text.assemble((f" {words.own('page')}: ", "dim"), (state.page_url, f"link {state.page_url}"))
+    end = Text(f" Ctrl-C: {words.own('stop')}    log: {state.log_folder}", style="dim")
+    lines = [Text.assemble(address, "   ", end)] if columns >= ALL_LANGUAGES_COLUMNS else [address, end]
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return lines
+
+
+def _gate(state: TerminalState, words: _Words, height: int) -> RenderableType:
     newest = state.rows[-1] if state.rows else None
     shown = newest.outcome if newest and state.is_decision_shown else state.state
     shape, style = _LAMPS[shown]
-    lamp = Align.center(Text(f"  {shape}  {_both(f'lamp.{shown}')}  ", style=f"bold {style}"))
-    first, *others = in_all_languages(f"demo.visitor.{state.visitor}")
-    visitor = Text.assemble((f"{_both('at-gate')}\n", "dim"), (f"{first}\n", "bold"), "\n".join(others))
-    why = Text("\n")
+    lamp = Align.center(Text(f"  {shape}  {words.own(f'lamp.{shown}')}  ", style=f"bold {style}"))
+    first, *others = words.texts(f"demo.visitor.{state.visitor}")
+    visitor = Text.assemble((f"{words.own('at-gate')}\n", "dim"), (first, "bold"), *(f"\n{other}" for other in others))
+    why = Text()
     if newest and state.is_decision_shown:
-        first, *others = in_all_languages(f"reason.{newest.reason}")
+        first, *others = words.texts(f"reason.{newest.reason}")
         why = Text.assemble((first, "bold"), *(f"\n{other}" for other in others))
-    return Panel(Group(visitor, Text(), lamp, Text(), why), title=_both("gate"), height=12)
+    return Panel(Group(visitor, Text(), lamp, Text(), why), title=words.own("gate"), height=height)
 
 
-def _records(state: TerminalState) -> RenderableType:
+def _records(state: TerminalState, words: _Words, height: int) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column(justify="right", style="bold")
-    table.add_row(_both("recorded"), str(state.recorded))
-    table.add_row(_both("pending"), str(state.pending))
-    table.add_row(_both("received"), str(state.received))
-    table.add_row(_both("duplicates"), str(state.duplicates))
-    table.add_row(_both("broker"), _both("connected") if state.connected else _both("disconnected"))
-    return Panel(table, title=_both("records"), height=12)
+    table.add_row(words.own("recorded"), str(state.recorded))
+    table.add_row(words.own("pending"), str(state.pending))
+    table.add_row(words.own("received"), str(state.received))
+    table.add_row(words.own("duplicates"), str(state.duplicates))
+    table.add_row(words.own("broker"), words.own("connected") if state.connected else words.own("disconnected"))
+    return Panel(table, title=words.own("records"), height=height)
 
 
-def _decisions(rows: Sequence[TerminalRow]) -> RenderableType:
+def _decisions(rows: Sequence[TerminalRow], words: _Words, height: int) -> RenderableType:
     table = Table(expand=True, box=None, header_style="dim")
     table.add_column("")
     for column, ratio in (("visitor", 3), ("reason", 4), ("direction", 1)):
-        table.add_column(_both(f"column.{column}"), ratio=ratio)
+        table.add_column(words.own(f"column.{column}"), ratio=ratio)
     table.add_column("ms", justify="right")
-    for line in reversed(rows[-6:]):  # newest on top; older ones are cut off below
+    for line in reversed(rows[-MAX_ROWS:]):  # newest on top; older ones are cut off below
         shape, style = _LAMPS[line.outcome]
         table.add_row(
             Text(f" {shape} ", style=style),
-            _both(f"visitor.{line.visitor}"),
-            " · ".join(in_all_languages(f"reason.{line.reason}")),
-            _direction(line.direction) if line.direction else "",
+            words.own(f"visitor.{line.visitor}"),
+            words.line(f"reason.{line.reason}"),
+            _direction(line.direction, words) if line.direction else "",
             f"{line.latency_ms:.0f}",
         )
-    return Panel(table, title=_both("decisions"), height=14)
+    return Panel(table, title=words.own("decisions"), height=height)
 
 
-def _direction(direction: str) -> str:
-    return f"{_ARROWS[direction]} {' · '.join(in_all_languages(f'direction.{direction}'))}"
+def _direction(direction: str, words: _Words) -> str:
+    return f"{_ARROWS[direction]} {words.line(f'direction.{direction}')}"

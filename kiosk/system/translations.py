@@ -1,6 +1,7 @@
 """Messages for people in their language, from the gettext catalogues in kiosk/locale/ (docs/decisions/0041)."""
 
 import gettext
+import os
 from functools import cache
 from pathlib import Path
 
@@ -48,6 +49,13 @@ def translator(language: str, folder: Path = LOCALE_DIR) -> Translator:
         english, catalogue = catalogue, gettext.translation(DOMAIN, folder, [language])
         catalogue.add_fallback(english)
     return Translator(language if language in languages(folder) else SOURCE_LANGUAGE, catalogue)
+
+
+def terminal_language() -> str:
+    """The language of the terminal (locale(7)), English if there is no catalogue for it."""
+    chosen = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    locale = next((value for value in chosen if value), "")
+    return translator(locale.partition("_")[0].partition(".")[0]).language
 
 
 def in_all_languages(msgid: str, **values: object) -> tuple[str, ...]:
