@@ -17,6 +17,7 @@ from pydantic_core import from_json
 KEY_ID_BYTES = 4
 _INFO = b"entrance-kiosk/subject/1"
 SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
+_ANY_PRIVATE_KEY = X25519PrivateKey.from_private_bytes(bytes(range(32)))  # protects nothing
 
 
 class UnsealError(ValueError):
@@ -30,6 +31,15 @@ class MissingKeyError(UnsealError):
 def key_id(key: X25519PublicKey) -> bytes:
     """The id of a key: the first 4 bytes of SHA-256 of the raw public key."""
     return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).digest()[:KEY_ID_BYTES]
+
+
+def is_usable(key: X25519PublicKey) -> bool:
+    """Whether something can be sealed to the key. To a point of small order nothing can (RFC 7748 section 6.1)."""
+    try:
+        _ANY_PRIVATE_KEY.exchange(key)
+    except ValueError:
+        return False
+    return True
 
 
 def hpke_info(recipient_key_id: bytes, event_id: UUID) -> bytes:

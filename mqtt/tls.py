@@ -206,13 +206,14 @@ def _read(path: Path) -> bytes:
 
 def _is_key_damaged(pem: bytes) -> bool:
     """Whether the private key itself cannot be read, however good its certificate is."""
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  only after a failure
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415  only after a failure
+
+    from mqtt.key_errors import UNREADABLE_KEY  # noqa: PLC0415
 
     start = re.search(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----", pem)
     try:
         load_pem_private_key(pem[start.start() if start else 0 :], None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UNREADABLE_KEY:
         return True
     return False
 

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from kiosk.core.model import Subject
 from kiosk.core.ports import KioskError
 from mqtt import sealing
+from mqtt.key_errors import UNREADABLE_KEY
 
 PSEUDONYM_BYTES = 16
 PSEUDONYM_KEY_BYTES = 32
@@ -53,12 +54,14 @@ class Seal:
         self._weekly_keys = weekly_keys
         try:
             key = load_pem_public_key(public_key_pem)
-        except ValueError as error:
+        except UNREADABLE_KEY as error:
             raise InvalidKeyError(
                 "The centre's key is not a PEM public key. Ask the centre for its sealing key."
             ) from error
         if not isinstance(key, X25519PublicKey):
             raise InvalidKeyError("The centre's key is not an X25519 key. Ask the centre for its sealing key.")
+        if not sealing.is_usable(key):
+            raise InvalidKeyError("Nothing can be sealed to the centre's key. Ask the centre for its sealing key.")
         self._key = key
         self._key_id = sealing.key_id(key)
 

@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from kiosk.core import file_names
 from kiosk.credentials.formats import cose
+from mqtt.broker.certificate_errors import UNREADABLE_CERTIFICATE
 
 BUNDLE_CONTEXT = b"entrance-kiosk/enrolment-bundle/1"  # mqtt/centre/enrolment/bundle.py
 BUNDLE_VERSION = 1
@@ -58,12 +59,13 @@ def check_certificate(pem: bytes, authority_pem: bytes, name: str, public_key_de
     try:
         certificate, authority = map(x509.load_pem_x509_certificate, (pem, authority_pem))
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature) as error:
+        found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (*UNREADABLE_CERTIFICATE, InvalidSignature) as error:
         raise CheckError("the certificate is not signed by the authority") from error
-    found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     if [each.value for each in found] != [name]:
         raise CheckError("the certificate is for another device")
-    if certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != public_key_der:
+    if key != public_key_der:
         raise CheckError("the certificate is for another key")
     return Validity(certificate.not_valid_before_utc, certificate.not_valid_after_utc)
 
@@ -72,7 +74,7 @@ def validity_of(pem: bytes) -> Validity:
     """Life of a certificate of this device. Raises CheckError."""
     try:
         certificate = x509.load_pem_x509_certificate(pem)
-    except ValueError as error:
+    except UNREADABLE_CERTIFICATE as error:
         raise CheckError("the certificate cannot be read") from error
     return Validity(certificate.not_valid_before_utc, certificate.not_valid_after_utc)
 
@@ -86,7 +88,7 @@ def open_bundle(data: bytes, authority_pem: bytes, site: str, device: str) -> Bu
             key, signed.signature, signed.signature_input(BUNDLE_CONTEXT)
         )
         content = cose.decode_deterministic_cbor(signed.payload) if is_valid else None
-    except ValueError as error:
+    except UNREADABLE_CERTIFICATE as error:
         raise CheckError("the bundle is damaged") from error
     match content:
         case {

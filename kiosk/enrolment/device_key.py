@@ -8,6 +8,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from mqtt.key_errors import UNREADABLE_KEY
+
 SERIAL_FILE = Path("/sys/firmware/devicetree/base/serial-number")
 """Serial number of a Raspberry Pi. Other boards with a device tree have it too."""
 MAX_SERIAL_LENGTH = 64
@@ -56,7 +58,7 @@ def read_hardware_serial(path: Path = SERIAL_FILE) -> str:
 def _load(key_pem: bytes) -> ec.EllipticCurvePrivateKey:
     try:
         key = serialization.load_pem_private_key(key_pem, None)
-    except (ValueError, TypeError) as error:
+    except UNREADABLE_KEY as error:
         raise DeviceKeyError("the private key of this device is damaged") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise DeviceKeyError("the private key of this device is no EC key")

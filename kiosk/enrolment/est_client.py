@@ -1,7 +1,6 @@
 """The client of the enrolment service: EST (RFC 7030) with http.client and ssl. Bounded answers, bounded waits."""
 
 import base64
-import binascii
 import http.client
 import ssl
 from contextlib import closing
@@ -18,6 +17,7 @@ from kiosk.enrolment.service_port import (
     TlsIdentity,
     WaitAnswer,
 )
+from mqtt.broker.certificate_errors import UNREADABLE_CERTIFICATE
 
 TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 64 * 1024
@@ -134,7 +134,7 @@ def _context(identity: TlsIdentity) -> ssl.SSLContext:
 def _certificates(body: bytes) -> list[x509.Certificate]:
     try:
         return pkcs7.load_der_pkcs7_certificates(base64.b64decode(body))
-    except (ValueError, binascii.Error) as error:
+    except UNREADABLE_CERTIFICATE as error:
         raise ServiceAnswerError("the answer holds no certificate") from error
 
 

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from mqtt.broker.certificate_errors import UNREADABLE_CERTIFICATE
+
 CA_VALID_DAYS = 3650
 CRL_VALID_DAYS = 3650
 CLOCK_SKEW = timedelta(days=1)
@@ -57,12 +59,15 @@ class CertificateAuthority:
             self.certificate = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
             key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
             self._crl = x509.load_pem_x509_crl((folder / "crl.pem").read_bytes())
+            certified = self.certificate.public_key()
         except OSError as error:
             raise PkiError(f"{error.filename}: {error.strerror}; `kiosk pki init` makes an authority") from error
-        except ValueError as error:
+        except UNREADABLE_CERTIFICATE as error:
             raise PkiError(f"{folder}: contains no valid authority: {error}") from error
         if not isinstance(key, PrivateKey):
             raise PkiError(f"{folder / 'ca.key'}: is not an EC key")
+        if certified != key.public_key():
+            raise PkiError(f"{folder / 'ca.key'}: is not the key of ca.pem")
         self._key = key
 
     @classmethod
@@ -165,19 +170,38 @@ class CertificateAuthority:
         self._crl = crl
 
     def issued(self) -> list[IssuedCertificate]:
-        """All certificates in the folder, by name."""
+        """All certificates in the folder, by name. Raises PkiError."""
         paths = [path for path in sorted(self.folder.glob("*.pem")) if path.name not in ("ca.pem", "crl.pem")]
-        return [self._issued_certificate(path, x509.load_pem_x509_certificate(path.read_bytes())) for path in paths]
+        return [self._issued_certificate(path, _read_certificate(path)) for path in paths]
 
     def _issued_certificate(self, path: Path, certificate: x509.Certificate) -> IssuedCertificate:
-        name = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
         revoked = self.is_revoked(certificate.serial_number)
-        return IssuedCertificate(str(name), path, certificate.serial_number, certificate.not_valid_after_utc, revoked)
+        return IssuedCertificate(
+            _common_name(certificate), path, certificate.serial_number, certificate.not_valid_after_utc, revoked
+        )
 
 
 def dotted_name(common_name: str) -> str:
     """The name of a client as brokers know it that have no slash in topics: `SITE.DEVICE`, or `centre`."""
     return common_name.replace("/", ".")
+
+
+def _read_certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except OSError as error:
+        raise PkiError(f"{path} cannot be read: {error.strerror}.") from error
+    except UNREADABLE_CERTIFICATE as error:
+        raise PkiError(f"{path} is not a certificate in PEM form. Move it out of the folder.") from error
+
+
+def _common_name(certificate: x509.Certificate) -> str:
+    """Empty: it has none that can be read."""
+    try:
+        found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    except UNREADABLE_CERTIFICATE:
+        return ""
+    return str(found[0].value) if found else ""
 
 
 def make_self_signed(name: str, hosts: Sequence[str], now: datetime, days: int) -> tuple[bytes, str]:

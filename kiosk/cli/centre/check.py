@@ -12,10 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
+from mqtt.broker.certificate_errors import UNREADABLE_CERTIFICATE
 from mqtt.centre.backup.encrypted_file import parse_recipient
 from mqtt.centre.backup.records import CopyError
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.ingest.ledger_error import LedgerError
+from mqtt.key_errors import UNREADABLE_KEY
 from mqtt.printable_text import printable
 
 SOON = timedelta(days=30)
@@ -71,7 +73,7 @@ def _load(path: Path) -> tuple[x509.Certificate | None, str]:
         return x509.load_pem_x509_certificate(path.read_bytes()), ""
     except OSError as error:
         return None, f"{path} cannot be read: {error.strerror}."
-    except ValueError:
+    except UNREADABLE_CERTIFICATE:
         return None, f"{path} is not a certificate in PEM form."
 
 
@@ -89,7 +91,7 @@ def _pair_mistakes(
     if authority is not None:
         try:
             certificate.verify_directly_issued_by(authority)
-        except (ValueError, TypeError, InvalidSignature):
+        except (*UNREADABLE_CERTIFICATE, InvalidSignature):
             yield f"{table}certificate: {path} is of another authority than ca."
     if key_path is not None:
         yield from _key_mistakes(table, key_path, path, certificate)
@@ -98,14 +100,15 @@ def _pair_mistakes(
 def _key_mistakes(table: str, key_path: Path, path: Path, certificate: x509.Certificate) -> Iterator[str]:
     try:
         key = load_pem_private_key(key_path.read_bytes(), None)
+        is_pair = _der(key.public_key()) == _der(certificate.public_key())
     except OSError as error:
         yield f"{table}key: {key_path} cannot be read: {error.strerror}."
     except TypeError:
         yield f"{table}key: {key_path} is locked with a password, which no service can type."
-    except ValueError:
+    except UNREADABLE_KEY:
         yield f"{table}key: {key_path} is not a private key in PEM form."
     else:
-        if _der(key.public_key()) != _der(certificate.public_key()):
+        if not is_pair:
             yield f"{table}key: {key_path} does not belong to {path}."
 
 
@@ -117,14 +120,13 @@ def _name_mistakes(options: Mapping[str, Any], web: Mapping[str, Any]) -> Iterat
     """The broker knows the centre by its common name. A browser knows the pages by their host names."""
     certificate = _load(Path(options["certificate"]))[0] if options.get("certificate") else None
     if certificate is not None:
-        name = str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+        name = _common_name(certificate)
         if name != "centre" and not name.startswith("centre-"):
             yield f"certificate: its name is {name}, but the broker expects centre, centre-2 ... for a centre."
     pages = _load(Path(web["certificate"]))[0] if web.get("certificate") else None
     if pages is None:
         return
-    names = pages.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    known = {*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))}
+    known = _hosts(pages)
     wanted = web.get("allowed_hosts") or web.get("allowed_host") or ()
     for host in [wanted] if isinstance(wanted, str) else wanted:
         if host not in known:
@@ -138,12 +140,36 @@ def _list_mistakes(path: Any, authority: x509.Certificate | None) -> Iterator[st
         crl = x509.load_pem_x509_crl(Path(path).read_bytes())
     except OSError as error:
         yield f"revoke.crl: {path} cannot be read: {error.strerror}."
-    except ValueError:
+    except UNREADABLE_CERTIFICATE:
         yield f"revoke.crl: {path} is not a revocation list in PEM form."
     else:
-        key = authority.public_key()
-        if not crl.is_signature_valid(key):  # type: ignore[arg-type]  # the key of an authority can sign
+        if not _is_signed_by(crl, authority):
             yield f"revoke.crl: {path} is of another authority than ca."
+
+
+def _is_signed_by(crl: x509.CertificateRevocationList, authority: x509.Certificate) -> bool:
+    try:
+        return crl.is_signature_valid(authority.public_key())  # type: ignore[arg-type]  # another key is a TypeError
+    except UNREADABLE_CERTIFICATE:
+        return False
+
+
+def _common_name(certificate: x509.Certificate) -> str:
+    """Empty: it has none that can be read."""
+    try:
+        found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    except UNREADABLE_CERTIFICATE:
+        return ""
+    return str(found[0].value) if found else ""
+
+
+def _hosts(certificate: x509.Certificate) -> set[str]:
+    """The host names and addresses of a server. None if it has none that can be read."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, *UNREADABLE_CERTIFICATE):
+        return set()
+    return {*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))}
 
 
 def _recipient_mistakes(path: Path) -> Iterator[str]:

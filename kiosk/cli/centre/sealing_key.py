@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import click
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -18,6 +17,7 @@ from kiosk.cli.centre.setup.answers import MIN_PASSWORD_CHARACTERS
 from kiosk.credentials.issuing import key_files
 from kiosk.credentials.issuing.key_files import KeyFileError
 from kiosk.credentials.issuing.output_files import write_new_file
+from mqtt.key_errors import UNREADABLE_KEY
 
 password_option = click.option(
     "--password-file", type=click.Path(path_type=Path), help="File with the password of the key. Default: it is asked."
@@ -87,7 +87,7 @@ def load_sealing_key(path: Path, password_file: Path | None) -> X25519PrivateKey
     except TypeError as error:
         wanted = "has no password" if password else "is locked with a password. Give --password-file"
         raise KeyFileError(f"{path} {wanted}") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE_KEY as error:
         wanted = (
             "cannot be opened: wrong password, or not a private key" if password else "is not a private key in PEM form"
         )

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from kiosk.core.ports import KioskError
 from kiosk.credentials.issuing.output_files import OutputError, write_new_file
 from kiosk.credentials.issuing.passes import IssuerKey
+from mqtt.key_errors import UNREADABLE_KEY
 
 MAX_KEY_FILE_BYTES = 64 * 1024
 
@@ -96,7 +97,7 @@ def _load_private_key(pem: bytes, password: bytes | None, path: Path) -> Ed25519
         if password is None:
             raise LockedKeyError(f"{path} has a password. Give --password-file.") from error
         raise KeyFileError(f"{path} has no password. Omit --password-file.") from error
-    except ValueError as error:
+    except UNREADABLE_KEY as error:
         raise KeyFileError(f"{path} cannot be opened: wrong password, or not a private key.") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyFileError(f"{path} is not an Ed25519 key.")

@@ -3,6 +3,8 @@
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from mqtt.broker.certificate_errors import UNREADABLE_CERTIFICATE
+
 _HCERT_PURPOSES = ("1.3.6.1.4.1.1847.2021.1.", "1.3.6.1.4.1.0.1847.2021.1.")
 """Purposes of hcert-spec 1.0.8 section 3.3.2, and a mistake in them that several states have made."""
 _NAMES = {
@@ -23,7 +25,7 @@ def other_purpose(certificate: x509.Certificate) -> str | None:
     """
     try:
         extensions = certificate.extensions
-    except ValueError:
+    except UNREADABLE_CERTIFICATE:
         return None
     allowed = [each for one in extensions if isinstance(one.value, x509.ExtendedKeyUsage) for each in one.value]
     if allowed and not any(map(_allows_hcert, allowed)):

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
@@ -23,6 +22,7 @@ from kiosk.credentials.issuing.passes import IssuerKey, key_id
 from kiosk.credentials.trust import denylist, files, trust_list
 from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.trust_list import TrustedKey, TrustList
+from mqtt.broker.certificate_errors import UNREADABLE_CERTIFICATE
 
 MIN_RSA_BITS = 2048
 _ISSUER_FILE = "entrance-kiosk issuer"
@@ -98,7 +98,7 @@ def read_trusted_keys(path: Path) -> list[TrustedKey]:
         if data.lstrip()[:1] == b"{":
             return [_parse_issuer(path, json.loads(data))]
         keys = [_hcert_signing_key(certificate) for certificate in _parse_certificates(data)]
-    except (ValueError, KeyError, TypeError, AttributeError, UnsupportedAlgorithm) as error:
+    except (*UNREADABLE_CERTIFICATE, KeyError, AttributeError) as error:
         raise ListError(
             f"{path} is neither a certificate (DER or PEM) nor an issuer's public file written by `kiosk issue`."
         ) from error
@@ -107,7 +107,7 @@ def read_trusted_keys(path: Path) -> list[TrustedKey]:
 
 
 def _parse_certificates(data: bytes) -> list[x509.Certificate]:
-    """Raises ValueError."""
+    """Raises UNREADABLE_CERTIFICATE."""
     if _BASE64_DER.fullmatch(data):
         data = base64.b64decode(data)
     blocks = _PEM_BLOCK.findall(data)

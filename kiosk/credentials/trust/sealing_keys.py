@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from kiosk.core.subject_sealing import WeeklyKey
 from kiosk.credentials.trust import signed_list
 from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.signed_list import SignedList
+from mqtt import sealing
 
 LIST_KIND = "seal"
 KEY_BYTES = 32
@@ -71,6 +73,8 @@ def _parse_key(entry: Any) -> WeeklyKey:
     since_s, public_key = entry
     if not isinstance(since_s, int) or not isinstance(public_key, bytes) or len(public_key) != KEY_BYTES:
         raise TypeError("no week and key")
+    if not sealing.is_usable(X25519PublicKey.from_public_bytes(public_key)):
+        raise ValueError("a key that nothing can be sealed to")
     return WeeklyKey(datetime.fromtimestamp(since_s, UTC), public_key)
 
 

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import cbor2
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from kiosk.credentials.formats import cose
 from kiosk.credentials.trust.files import MAX_LIST_BYTES, ListError
+from mqtt.key_errors import UNREADABLE_KEY
 
 _AAD = b"entrance-kiosk list 1"
 
@@ -78,7 +78,7 @@ def load_root_public_key(pem: bytes) -> Ed25519PublicKey:
     """Read the root's public key. Raises ListError."""
     try:
         key = load_pem_public_key(pem)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE_KEY as error:
         raise ListError("The root key is not a PEM public key. `kiosk trust root` makes one.") from error
     if not isinstance(key, Ed25519PublicKey):
         raise ListError("The root key is not an Ed25519 key. `kiosk trust root` makes one.")

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
@@ -19,6 +18,7 @@ from kiosk.credentials.formats.cose import PublicKey
 from kiosk.credentials.trust import files, signed_list
 from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.signed_list import SignedList
+from mqtt.key_errors import UNREADABLE_KEY
 
 ROOT_PUBLIC_KEY_FILE = file_names.ROOT_PUBLIC_KEY
 """The root's public key if no other is named: beside the list."""
@@ -89,7 +89,7 @@ def parse_trust_list(data: bytes, root_pem: bytes) -> TrustList:
     found = signed_list.verify_signed_list(data, signed_list.load_root_public_key(root_pem), "trust")
     try:
         keys = [_parse_key(entry) for entry in found.entries]
-    except (TypeError, ValueError, IndexError, OverflowError, UnsupportedAlgorithm) as error:
+    except (*UNREADABLE_KEY, IndexError, OverflowError) as error:
         raise ListError("The trust list has a key that this version cannot read. Update the kiosk.") from error
     if len(keys) != found.count:
         raise ListError(

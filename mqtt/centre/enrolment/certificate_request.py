@@ -1,16 +1,16 @@
 """Reads certificate requests (PKCS#10) of kiosks. Pure and bounded: the bytes come from the network."""
 
 import base64
-import binascii
 import hashlib
 import re
 from dataclasses import dataclass, field
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
+
+from mqtt.broker.certificate_errors import UNREADABLE_CERTIFICATE
 
 MAX_REQUEST_BYTES = 8192
 """In base64. A request with a P-256 key has about 400."""
@@ -53,7 +53,7 @@ def parse_request(body: bytes) -> CertificateRequest:
         request = x509.load_der_x509_csr(der)
         key = request.public_key()
         is_signed = request.is_signature_valid
-    except (binascii.Error, ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except UNREADABLE_CERTIFICATE as error:
         raise CertificateRequestError("the body is not a PKCS#10 request in base64") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise CertificateRequestError("the key of the request is not an EC key on P-256")
@@ -68,6 +68,6 @@ def _attribute(request: x509.CertificateSigningRequest, oid: x509.ObjectIdentifi
     """The first attribute of this kind. Empty: there is none."""
     try:
         found = request.subject.get_attributes_for_oid(oid)
-    except ValueError as error:
+    except UNREADABLE_CERTIFICATE as error:
         raise CertificateRequestError("the name in the request cannot be read") from error
     return str(found[0].value) if found else ""

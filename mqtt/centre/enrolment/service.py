@@ -131,9 +131,9 @@ class EnrolmentService:
 
     def _require_valid(self, query: Query, presented: x509.Certificate) -> tuple[str, str]:
         """Site and device of a certificate that is not revoked, by the database or by the list. Raises RenewalRefusedError."""
-        names = presented.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        site, _, device = str(names[0].value if names else "").partition("/")
         try:
+            names = presented.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+            site, _, device = str(names[0].value if names else "").partition("/")
             DeviceTopics("entrance", site, device)
         except ValueError as error:
             raise RenewalRefusedError("wrong-name") from error

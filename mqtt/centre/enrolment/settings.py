@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from mqtt.broker.certificate_errors import UNREADABLE_CERTIFICATE
 from mqtt.centre.ingest.database import Query
 
 DEFAULT_DAYS = 730
@@ -52,7 +53,10 @@ _ADDED_FILES = frozenset({"fleet_public_key"})
 
 def authority_fingerprint(pem: bytes) -> bytes:
     """SHA-256 of a certificate. Raises ValueError."""
-    return x509.load_pem_x509_certificate(pem).fingerprint(hashes.SHA256())
+    try:
+        return x509.load_pem_x509_certificate(pem).fingerprint(hashes.SHA256())
+    except UNREADABLE_CERTIFICATE as error:
+        raise ValueError("this is not a certificate in PEM form") from error
 
 
 def write_settings(query: Query, settings: EnrolmentSettings) -> None:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from mqtt.broker.certificate_errors import UNREADABLE_CERTIFICATE
 from mqtt.centre.enrolment.certificate_request import (
     MAX_REQUEST_BYTES,
     CertificateRequest,
@@ -135,7 +136,7 @@ def _client_certificate() -> x509.Certificate:
         raise RenewalRefusedError("certificate-required")
     try:
         return x509.load_der_x509_certificate(given)
-    except ValueError as error:
+    except UNREADABLE_CERTIFICATE as error:
         raise RenewalRefusedError("certificate-required") from error
 
 

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from kiosk.cli.centre.setup.places import AUTHORITY_USER, CENTRE_GROUP, PlannedFile
 from kiosk.cli.centre.setup.writing import write_files
 from mqtt.centre.backup.copying import CopiedFile
+from mqtt.key_errors import UNREADABLE_KEY
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 ENDINGS = (".toml", ".pem", ".pub", ".cose", ".json", ".csv")
@@ -47,7 +48,7 @@ def collect(folders: Sequence[Path], root: Path) -> tuple[list[CopiedFile], dict
 def _fingerprint(path: Path) -> str:
     try:
         public = load_pem_private_key(path.read_bytes(), None).public_key()
-    except (OSError, ValueError, TypeError):
+    except (OSError, *UNREADABLE_KEY):
         return ""
     return hashlib.sha256(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from mqtt.key_errors import UNREADABLE_KEY
 
 
 class PrivateKeyError(Exception):
@@ -29,7 +30,7 @@ def load_private_key(path: Path, password: bytes | None = None) -> X25519Private
         raise PrivateKeyError(f"{path} cannot be read: {error.strerror}") from error
     except TypeError as error:
         raise PrivateKeyError(f"{path} has a password: name it with --key-password-file") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE_KEY as error:
         wrong = ", or the password is wrong" if password else ""
         raise PrivateKeyError(f"{path} is not a private key in PEM form{wrong}") from error
     if isinstance(key, X25519PrivateKey):

@@ -84,10 +84,12 @@ def _private(key: X25519PrivateKey | Ed25519PrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
+UNKNOWN_KIND = b"-----BEGIN PUBLIC KEY-----\nMCowBQYD/2VuAyEAO8pQhy1RjGMCeKTpycCve4MNn983Sd6v6XH7h6ZsLBo=\n-----END PUBLIC KEY-----\n"
 WRONG_KEYS = {
     "no sealing key": ("centre-public.pem", None, "file-missing"),
     "a sealing key of another kind": ("centre-public.pem", _public(STRANGER), "sealing-key"),
     "a sealing key that is garbage": ("centre-public.pem", b"garbage", "sealing-key"),
+    "a sealing key of an unknown kind": ("centre-public.pem", UNKNOWN_KIND, "sealing-key"),
     "an empty sealing key": ("centre-public.pem", b"", "sealing-key"),
     "the private sealing key": ("centre-public.pem", _private(X25519PrivateKey.generate()), "private-key"),
     "no pseudonym key": ("pseudonym.key", None, "file-missing"),
