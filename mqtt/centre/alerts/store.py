@@ -99,6 +99,22 @@ def read_alerts(query: Query, areas: Collection[int] | None, *, closed_since: da
     return [_alert(row) for row in rows if areas is None or row["area"] in areas]
 
 
+def out_of_service_s(query: Query, device: str, site: str, since: datetime, now: datetime) -> float:
+    """Seconds since then in which the device or its whole site did not answer, or the device was out of order. By the alerts."""
+    rows = query(
+        "SELECT since, until FROM alert WHERE (until IS NULL OR until > ?) AND "
+        "((subject = ? AND kind IN ('silent-gate', 'out-of-order')) OR (subject = ? AND kind = 'silent-site')) ORDER BY since",
+        [_text(since), device, site],
+    )
+    total, covered_until = timedelta(), since
+    for row in rows:
+        begins, ends = datetime.fromisoformat(row["since"]), _time(row["until"]) or now
+        begins, ends = max(begins, covered_until), min(ends, now)
+        total += max(timedelta(), ends - begins)
+        covered_until = max(covered_until, ends)
+    return total.total_seconds()
+
+
 def find_alert(query: Query, number: int) -> Alert | None:
     """One alert."""
     rows = query(

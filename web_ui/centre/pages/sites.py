@@ -1,5 +1,6 @@
 """The pages of a site and of a device."""
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint
@@ -126,7 +127,7 @@ def device(device: DeviceNow) -> AnyResponse:
     """State, backlog, gaps and notices of one gate."""
     fleet, formatter = current_fleet(), page_formatter()
     with open_query(centre_context().settings.database) as query:
-        detail = read_device_detail(query, device.number)
+        detail = read_device_detail(query, device, fleet.at)
     site = fleet.sites[device.site]
     shape, word = device_state(formatter.t, state=device.state, is_silent=device.is_silent)
     return render_page(
@@ -152,9 +153,26 @@ def device(device: DeviceNow) -> AnyResponse:
         ],
         notices=[(formatter.date_time(one.at), one.kind, formatter.number(one.count)) for one in detail.notices],
         rejected=detail.rejected,
+        lists=[
+            (formatter.t.code("centre.list", kind), formatter.number(number), kind in detail.lists_behind)
+            for kind, number in sorted(detail.lists.items())
+        ],
+        certificate=_certificate_text(detail.certificate_ends_at, formatter),
+        availability=share_text(formatter, detail.availability),
         findings=[(one.status, _finding_sentence(one, formatter)) for one in detail.findings],
         updated=formatter.time_of_day(fleet.at),
     )
+
+
+def _certificate_text(ends_at: datetime | None, formatter: LocaleFormatter) -> str:
+    """Days left, and the day. Empty where the centre issued none."""
+    if ends_at is None:
+        return ""
+    days = (ends_at - current_fleet().at).days
+    if days < 0:
+        return formatter.t("centre.certificate.ended", date=formatter.date(ends_at))
+    left = formatter.t.plural("centre.certificate.days", days, count=formatter.number(days))
+    return f"{left} · {formatter.date(ends_at)}"
 
 
 def _finding_sentence(one: Finding, formatter: LocaleFormatter) -> str:

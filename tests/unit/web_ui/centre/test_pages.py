@@ -261,3 +261,39 @@ def test_no_page_is_kept_by_a_cache(app: Flask) -> None:
 def test_times_are_those_of_the_city(app: Flask, now: datetime) -> None:
     local = now.astimezone(UTC) + timedelta(hours=7)
     assert f"As of {local:%H:}" in read(app, "/areas/46") or local.minute == 0
+
+
+def test_the_page_of_a_device_names_its_lists_its_certificate_and_how_long_it_was_in_service(
+    app: Flask, city: str, now: datetime
+) -> None:
+    assert "Not issued by this centre" in read(app, "/sites/dong-ba/devices/gate-1")
+    with open_query(city) as query:
+        query(
+            "INSERT INTO device_certificate (serial, site, device, key_hash, origin, issued_at, expires_at, pem) "
+            "VALUES ('1', 'dong-ba', 'gate-1', '', 'enrolled', ?, ?, '')",
+            [now.isoformat(), (now + timedelta(days=41, hours=1)).isoformat()],
+        )
+        query(
+            "INSERT INTO remote_device (device, session, hello_at, software_version, commands, lists, counter) "
+            "VALUES ('dong-ba/gate-1', 's', ?, '1', '[]', ?, 0)",
+            [now.isoformat(), json.dumps({"trust": 7, "deny": 3})],
+        )
+        query("INSERT INTO list_version VALUES ('deny', 4, '', 0, '', '')")
+        for kind, subject, since_h, until_h in (
+            ("silent-gate", "dong-ba/gate-1", 100, 64),
+            ("silent-site", "dong-ba", 90, 28),
+        ):
+            query(
+                "INSERT INTO alert (kind, subject, area, detail, since, until, acknowledged_by) VALUES (?, ?, 0, '', ?, ?, '')",
+                [
+                    kind,
+                    subject,
+                    *((now - timedelta(hours=h)).isoformat(timespec="milliseconds") for h in (since_h, until_h)),
+                ],
+            )
+        query("UPDATE alert_check SET at = ?", [now.isoformat()])
+    text = read(app, "/sites/dong-ba/devices/gate-1")
+    assert "41 days left" in text
+    assert "Trust list 7" in text
+    assert "Denylist 3 a newer one is published" in text
+    assert "In service, 30 days 90.0" in text, "72 of 720 hours, the overlap once"
