@@ -36,8 +36,9 @@ from mqtt.connection import (
     OutgoingMessage,
     Subscribed,
 )
-from mqtt.paho.fast_path import BatchingSocket, publish_packet
+from mqtt.paho.fast_path import MAX_PUBLISH_BYTES, BatchingSocket
 from mqtt.paho.name_resolution import CONNECT_TIMEOUT_S, Resolver, open_socket, resolve_host
+from mqtt.paho.packets import puback_packet, publish_packet
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ CONNACK_TIMEOUT_S = 10.0
 BROKER_CHECK_INTERVAL_S = 5
 """mosquitto 2.0 looks for dead clients only every 5 s, so the keep-alive is reduced by this."""
 MIN_KEEPALIVE_S = 2
-MAX_PACKET_BYTES = 512 * 1024  # of what the broker may send to us (MQTT 5 section 3.1.2.11.4)
+MAX_PACKET_BYTES = MAX_PUBLISH_BYTES  # of what the broker may send to us (MQTT 5 section 3.1.2.11.4)
 MAX_FILTERS_PER_PACKET = 50  # of UNSUBSCRIBE: brokers limit the size of a packet
 MAX_READS_PER_CALL = 2_000
 PUBACK_ACTIVITY_S = 1.0
@@ -109,7 +110,6 @@ class PahoConnection:
             protocol=paho.MQTTv5 if self._is_mqtt5 else paho.MQTTv311,
             clean_session=None if self._is_mqtt5 else not self._keep_session,
             reconnect_on_failure=False,
-            manual_ack=True,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S  # of the TLS handshake
         client.max_inflight_messages_set(0)  # the relay has its own window
@@ -119,7 +119,6 @@ class PahoConnection:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
         return client
 
     def _retain(self, message: OutgoingMessage) -> bool:
@@ -183,9 +182,12 @@ class PahoConnection:
         """Read what was received, at most MAX_READS_PER_CALL packets for paho."""
         for _ in range(MAX_READS_PER_CALL):
             self._raise_on_failure(self._client.loop_read())
-            if connected_socket is None or connected_socket.exhausted:
+            if connected_socket is None or connected_socket.exhausted or connected_socket.is_full:
                 break
-        answers = connected_socket.take_pubacks() if connected_socket is not None else []
+        if connected_socket is None:
+            return
+        self._events.extend(connected_socket.take_messages())
+        answers = connected_socket.take_pubacks()
         if answers:
             self._last_puback_s = self._clock()
         for mid, code in answers:
@@ -212,19 +214,22 @@ class PahoConnection:
             info = self._client.publish(message.topic, message.payload, 0, self._retain(message))
             self._raise_on_failure(info.rc)
             return info.mid
+        mid = self._next_mid()
+        properties = self._properties(message.content_type)
+        self._queue(
+            publish_packet(message.topic, message.payload, mid, retain=self._retain(message), properties=properties)
+        )
+        self._unacknowledged.add(mid)
+        return mid
+
+    def _queue(self, packet: bytes) -> None:
         opened = self._client.socket()
         if self._failure is not None or not isinstance(opened, BatchingSocket):
             raise self._failure or BrokerUnreachableError(f"{self._endpoint}: not connected")
-        mid = self._next_mid()
-        properties = self._properties(message.content_type)
         try:
-            opened.queue_packet(
-                publish_packet(message.topic, message.payload, mid, retain=self._retain(message), properties=properties)
-            )
+            opened.queue_packet(packet)
         except OSError as error:
             raise BrokerUnreachableError(f"{self._endpoint}: {error.strerror or error}") from error
-        self._unacknowledged.add(mid)
-        return mid
 
     def _next_mid(self) -> int:
         """paho uses small ids for its own packets. Raises BrokerUnreachableError where all ids are used."""
@@ -260,7 +265,8 @@ class PahoConnection:
 
     def acknowledge(self, incoming: IncomingMessage) -> None:
         """See Connection."""
-        self._raise_on_failure(self._client.ack(incoming.token, incoming.qos))
+        if incoming.qos == 1:
+            self._queue(puback_packet(incoming.token))
 
     def unacknowledged_count(self) -> int:
         """See Connection."""
@@ -312,13 +318,6 @@ class PahoConnection:
         refused = tuple(one for one, code in zip(asked, codes, strict=False) if code.is_failure)
         self._events.append(Subscribed(refused))
 
-    def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:  # a topic that is not UTF-8: no topic of ours
-            topic = ""
-        self._events.append(IncomingMessage(topic, bytes(message.payload), message.qos, message.retain, message.mid))
-
 
 def _connected(properties: Properties | None, *, session_present: bool) -> Connected:
     """What the broker offers (MQTT 5 section 3.2.2.3). A property that is missing has the default of the standard."""
@@ -356,6 +355,5 @@ class _BatchingPahoClient(paho.Client):
         return self.open_socket(self._host, self._port)
 
     def _create_socket(self) -> Any:
-        # A broker of MQTT 5 keeps to MaximumPacketSize. 3.1.1 has no such limit, and a retained message comes again and again.
-        limit = MAX_PACKET_BYTES if self.protocol == paho.MQTTv311 else None
-        return BatchingSocket(super()._create_socket(), limit)  # type: ignore[arg-type] # no transport but TCP is asked for
+        plain = super()._create_socket()
+        return BatchingSocket(plain, is_mqtt5=self.protocol == paho.MQTTv5)  # type: ignore[arg-type] # TCP is asked for

@@ -1,37 +1,45 @@
-"""A socket for paho that sends QoS 1 messages and receives their PUBACKs in batches, hundreds in one system call."""
+"""A socket for paho that sends and receives messages and their PUBACKs in batches, hundreds in one system call."""
 
 import contextlib
 import socket
 import ssl
 import struct
-from collections.abc import Iterator
+
+from mqtt.connection import IncomingMessage
+from mqtt.paho.packets import (
+    PUBACK,
+    is_simple_publish,
+    parse_header,
+    parse_puback,
+    parse_publish,
+    parse_publish_head,
+)
 
 READ_BYTES = 64 * 1024
 FLUSH_BYTES = 64 * 1024
 MAX_UNSENT_BYTES = 1024 * 1024
 """Where the peer reads nothing, at most so many bytes of paho's packets wait here. The others wait in paho's queue."""
-PUBLISH_QOS_1, RETAIN = 0x32, 0x01  # MQTT 5 section 3.3.1
-PUBLISH, QOS_BITS = 3, 0x06
-PUBACK = 0x40  # section 3.4.1
-MAX_LENGTH_BYTES = 4
-"""Bytes of a packet's length, section 1.5.5."""
+MAX_PUBLISH_BYTES = 512 * 1024
+"""A larger message from the broker comes without its payload. MQTT 3.1.1 cannot refuse it, and a retained one comes again."""
+MAX_HELD_BYTES = 256 * 1024
+"""So many payload bytes are read before they are taken: the socket of a busy broker always has more."""
 
 
 class BatchingSocket:
     """A socket as paho needs it (its SocketLike), around a connected, non-blocking socket with or without TLS. One thread.
 
     paho reads each packet in three system calls, and spends most of its time on objects for PUBLISH and PUBACK. These two do
-    not go through paho here: `queue_packet` sends a PUBLISH, and `take_pubacks` returns the PUBACKs. All other packets go
-    through paho. Unsent bytes wait for `flush`, or until there are enough for a system call.
+    not go through paho here: `queue_packet` sends them, `take_messages` and `take_pubacks` return what was received. All other
+    packets go through paho. Unsent bytes wait for `flush`, or until there are enough for a system call.
     """
 
-    def __init__(self, connected: socket.socket, max_publish_bytes: int | None = None) -> None:
-        """`max_publish_bytes`: a larger message from the broker reaches paho without its payload. For MQTT 3.1.1 only."""
+    def __init__(self, connected: socket.socket, *, is_mqtt5: bool, max_publish_bytes: int = MAX_PUBLISH_BYTES) -> None:
         self.exhausted = True
         """Nothing more was received at the last read."""
         self._socket = connected
+        self._is_mqtt5 = is_mqtt5
         self._incomplete = b""
-        """Received bytes that are less than a packet header."""
+        """Received bytes that are less than a packet header, or less than a whole PUBLISH or PUBACK."""
         self._packet_bytes_left = 0
         """Bytes of paho's present packet that are not received yet."""
         self._max_publish_bytes = max_publish_bytes
@@ -40,6 +48,8 @@ class BatchingSocket:
         self._for_paho = bytearray()
         self._unsent = bytearray()
         self._pubacks: list[tuple[int, int]] = []
+        self._messages: list[IncomingMessage] = []
+        self._held_bytes = 0
 
     def queue_packet(self, packet: bytes | bytearray) -> None:
         """Send a whole packet. Raises OSError where the connection is lost."""
@@ -52,9 +62,22 @@ class BatchingSocket:
         found, self._pubacks = self._pubacks, []
         return found
 
+    def take_messages(self) -> list[IncomingMessage]:
+        """The messages with QoS 0 or 1 since the last call, as they came."""
+        found, self._messages = self._messages, []
+        self._held_bytes = 0
+        return found
+
+    @property
+    def is_full(self) -> bool:
+        """Nothing more is read before `take_messages`."""
+        return self._held_bytes >= MAX_HELD_BYTES
+
     def recv(self, size: int) -> bytes:
         """At most `size` bytes for paho, none at the end of the stream. Raises BlockingIOError and OSError like a socket."""
         while not self._for_paho:
+            if self.is_full:
+                raise BlockingIOError
             self.exhausted = True
             try:
                 came = self._socket.recv(READ_BYTES)
@@ -69,7 +92,7 @@ class BatchingSocket:
         return found
 
     def _split_packets(self, received: bytes) -> None:
-        """Separate PUBACKs from all other packets."""
+        """Separate messages and PUBACKs from all other packets."""
         if self._unwanted_bytes_left:
             unwanted = min(self._unwanted_bytes_left, len(received))
             self._unwanted_bytes_left -= unwanted
@@ -85,31 +108,44 @@ class BatchingSocket:
         while place < len(received):
             if received[place] == PUBACK:
                 place = self._take_short_pubacks(received, place)
-            head = _parse_header(received, place)
-            if head is None:
+            after = self._take_packet(received, place)
+            if after is None:
                 break
-            after, length = head
-            if self._is_too_large(received[place], length):
-                short = _without_payload(received, place, after)
-                if short is None:
-                    break
-                self._for_paho += short
-                self._unwanted_bytes_left = max(0, after + length - len(received))
-                place = min(len(received), after + length)
-                continue
-            if received[place] != PUBACK:
-                self._for_paho += received[place : after + length]
-                self._packet_bytes_left = max(0, after + length - len(received))
-                place = min(len(received), after + length)
-                continue
-            if after + length > len(received):
-                break
-            self._pubacks.append(_parse_puback(received[after : after + length]))
-            place = after + length
+            place = after
         self._incomplete = received[place:]
 
-    def _is_too_large(self, head: int, length: int) -> bool:
-        return self._max_publish_bytes is not None and head >> 4 == PUBLISH and length > self._max_publish_bytes
+    def _take_packet(self, received: bytes, place: int) -> int | None:
+        """Take the packet at this offset. Returns the offset behind it. None: it is incomplete."""
+        header = parse_header(received, place)
+        if header is None:
+            return None
+        content, length = header
+        head, end = received[place], content + length
+        if is_simple_publish(head):
+            return self._take_message(received, head, content, end)
+        if head == PUBACK:
+            if end > len(received):
+                return None
+            self._pubacks.append(parse_puback(received[content:end]))
+            return end
+        self._for_paho += received[place:end]
+        self._packet_bytes_left = max(0, end - len(received))
+        return min(len(received), end)
+
+    def _take_message(self, received: bytes, head: int, content: int, end: int) -> int | None:
+        """As _take_packet."""
+        if end - content > self._max_publish_bytes:
+            found = parse_publish_head(received, head, content)
+            self._unwanted_bytes_left = max(0, end - len(received)) if found is not None else 0
+        elif end > len(received):
+            found = None
+        else:
+            found = parse_publish(received, head, content, end, is_mqtt5=self._is_mqtt5)
+        if found is None:
+            return None
+        self._messages.append(found)
+        self._held_bytes += end - content
+        return min(len(received), end)
 
     def _take_short_pubacks(self, received: bytes, offset: int) -> int:
         """Take consecutive PUBACKs without a reason code. Returns the offset behind them."""
@@ -160,51 +196,3 @@ class BatchingSocket:
     def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - paho calls it so
         """See socket.socket."""
         self._socket.setblocking(flag)
-
-
-def publish_packet(topic: str, payload: bytes, mid: int, *, retain: bool, properties: bytes) -> bytes:
-    """PUBLISH with QoS 1. `properties` contain their length, and are empty for 3.1.1 (MQTT 5 section 3.3.2)."""
-    name = topic.encode()
-    length = 4 + len(name) + len(properties) + len(payload)
-    head = bytes((PUBLISH_QOS_1 | (RETAIN if retain else 0), *_length_bytes(length)))
-    return b"".join((head, len(name).to_bytes(2), name, mid.to_bytes(2), properties, payload))
-
-
-def _without_payload(received: bytes, offset: int, content: int) -> bytes | None:
-    """The PUBLISH of MQTT 3.1.1 at this offset without its payload. None where topic and message id are not received yet.
-
-    `content`: the offset behind its length.
-    """
-    topic_bytes = int.from_bytes(received[content : content + 2])
-    until = content + 2 + topic_bytes + (2 if received[offset] & QOS_BITS else 0)
-    if len(received) < max(until, content + 2):
-        return None
-    return bytes((received[offset], *_length_bytes(until - content))) + received[content:until]
-
-
-def _length_bytes(length: int) -> Iterator[int]:
-    """Seven bits in each byte, the lowest first (section 1.5.5)."""
-    while length > 0x7F:
-        yield length & 0x7F | 0x80
-        length >>= 7
-    yield length
-
-
-def _parse_header(received: bytes, offset: int) -> tuple[int, int] | None:
-    """Offset and length of the packet's content. None where the header is incomplete. Raises OSError."""
-    length = 0
-    for step in range(MAX_LENGTH_BYTES):
-        if offset + 1 + step >= len(received):
-            return None
-        byte = received[offset + 1 + step]
-        length |= (byte & 0x7F) << 7 * step
-        if byte < 0x80:
-            return offset + 2 + step, length
-    raise ConnectionError("the broker sends no MQTT")
-
-
-def _parse_puback(content: bytes) -> tuple[int, int]:
-    """Message id and reason code (0 where it is left out, section 3.4.2.1). Raises OSError."""
-    if len(content) < 2:
-        raise ConnectionError("the broker sends no MQTT")
-    return int.from_bytes(content[:2]), content[2] if len(content) > 2 else 0

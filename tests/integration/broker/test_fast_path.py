@@ -3,6 +3,8 @@
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +20,8 @@ from mqtt.connection import (
     Subscribed,
 )
 from mqtt.paho.connection import MESSAGE_ID_RANGE, PahoConnection
-from mqtt.paho.fast_path import FLUSH_BYTES, MAX_UNSENT_BYTES, BatchingSocket, publish_packet
+from mqtt.paho.fast_path import FLUSH_BYTES, MAX_HELD_BYTES, MAX_UNSENT_BYTES, BatchingSocket
+from mqtt.paho.packets import publish_packet
 from tests.fakes.processes.broker import Broker
 
 TOPIC = "entrance/v1/dong-ba/gate-1/event"
@@ -53,8 +56,20 @@ class Pieces:
         self.closed = True
 
 
-def on(network: Pieces) -> BatchingSocket:
-    return BatchingSocket(network)  # type: ignore[arg-type] # it is asked for these three methods only
+def on(network: Pieces, *, is_mqtt5: bool = True, max_publish_bytes: int = 1 << 20) -> BatchingSocket:
+    return BatchingSocket(
+        network,  # type: ignore[arg-type] # it is asked for these three methods only
+        is_mqtt5=is_mqtt5,
+        max_publish_bytes=max_publish_bytes,
+    )
+
+
+def cut_into_pieces(stream: bytes, cuts: list[int]) -> Pieces:
+    pieces = []
+    for cut in cuts:
+        pieces.append(stream[:cut])
+        stream = stream[cut:]
+    return Pieces([piece for piece in [*pieces, stream] if piece])
 
 
 def all_for_paho(batching: BatchingSocket, size: int) -> bytes:
@@ -78,7 +93,7 @@ pubacks = st.one_of(
 )
 others = st.one_of(
     st.just(b"\xd0\x00"),
-    st.tuples(st.sampled_from([0x20, 0x30, 0x32, 0x90, 0xE0]), st.binary(max_size=300)).map(
+    st.tuples(st.sampled_from([0x20, 0x34, 0x90, 0xE0]), st.binary(max_size=300)).map(
         lambda pair: bytes([pair[0]]) + varying(len(pair[1])) + pair[1]
     ),
 )
@@ -88,53 +103,107 @@ def varying(length: int) -> bytes:
     return bytes([length]) if length < 128 else bytes([length & 127 | 128, length >> 7])
 
 
-@given(
-    st.lists(st.one_of(pubacks, others.map(lambda packet: (packet, None))), max_size=40),
-    st.lists(st.integers(1, 40), max_size=60),
-    st.integers(1, 64),
+messages = st.builds(
+    IncomingMessage,
+    topic=st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    payload=st.binary(max_size=400),
+    qos=st.sampled_from([0, 1]),
+    retain=st.booleans(),
+    token=mids,
 )
-def test_pubacks_are_taken_out_and_all_other_bytes_reach_paho_unchanged(
-    packets: list[tuple[bytes, tuple[int, int] | None]], cuts: list[int], size: int
-) -> None:
-    stream = b"".join(packet for packet, _ in packets)
-    pieces = []
-    for cut in cuts:
-        pieces.append(stream[:cut])
-        stream = stream[cut:]
-    batching = on(Pieces([piece for piece in [*pieces, stream] if piece]))
-    assert all_for_paho(batching, size) == b"".join(packet for packet, answer in packets if answer is None)
-    assert batching.take_pubacks() == [answer for _, answer in packets if answer is not None]
-    assert batching.take_pubacks() == []
-    assert batching.exhausted
+
+
+def packet_of(message: IncomingMessage, properties: bytes | None) -> bytes:
+    """As the standard has it (section 3.3). `properties`: None for MQTT 3.1.1."""
+    name = message.topic.encode()
+    content = len(name).to_bytes(2) + name + (message.token.to_bytes(2) if message.qos else b"")
+    content += b"" if properties is None else varying(len(properties)) + properties
+    content += message.payload
+    return bytes([0x30 | message.qos << 1 | message.retain]) + varying(len(content)) + content
+
+
+def as_received(message: IncomingMessage) -> IncomingMessage:
+    return message if message.qos else replace(message, token=0)
 
 
 @given(
     st.lists(
-        st.tuples(st.text(max_size=10), st.integers(0, 400), st.sampled_from([0, 1]), st.integers(1, 65535)), max_size=8
+        st.one_of(
+            pubacks.map(lambda pair: ("puback", *pair)),
+            others.map(lambda packet: ("other", packet, None)),
+            messages.map(lambda one: ("message", one, None)),
+        ),
+        max_size=40,
     ),
     st.lists(st.integers(1, 40), max_size=60),
     st.integers(1, 64),
+    st.one_of(st.none(), st.binary(max_size=200)),
 )
-def test_a_message_of_mqtt_3_that_is_too_large_reaches_paho_without_its_payload_and_all_others_unchanged(
-    messages: list[tuple[str, int, int, int]], cuts: list[int], size: int
+def test_messages_and_pubacks_are_taken_out_and_all_other_bytes_reach_paho_unchanged(
+    packets: list[tuple[str, Any, Any]], cuts: list[int], size: int, properties: bytes | None
 ) -> None:
-    limit, stream, expected = 100, b"", b""
-    for topic, length, qos, mid in messages:
-        name = topic.encode()
-        head = len(name).to_bytes(2) + name + (mid.to_bytes(2) if qos else b"")
-        whole = bytes([0x30 | qos << 1]) + varying(len(head) + length) + head + b"p" * length
-        too_large = len(head) + length > limit
-        stream += whole + b"\xd0\x00" + b"\x40\x02" + mid.to_bytes(2)
-        expected += bytes([0x30 | qos << 1]) + varying(len(head)) + head if too_large else whole
-        expected += b"\xd0\x00"
-    pieces = []
-    for cut in cuts:
-        pieces.append(stream[:cut])
-        stream = stream[cut:]
-    network = Pieces([piece for piece in [*pieces, stream] if piece])
-    batching = BatchingSocket(network, limit)  # type: ignore[arg-type] # as above
-    assert all_for_paho(batching, size) == expected
-    assert batching.take_pubacks() == [(mid, 0) for _, _, _, mid in messages]
+    stream = b"".join(packet_of(one, properties) if kind == "message" else one for kind, one, _ in packets)
+    batching = on(cut_into_pieces(stream, cuts), is_mqtt5=properties is not None)
+    assert all_for_paho(batching, size) == b"".join(one for kind, one, _ in packets if kind == "other")
+    assert batching.take_pubacks() == [answer for kind, _, answer in packets if kind == "puback"]
+    assert batching.take_messages() == [as_received(one) for kind, one, _ in packets if kind == "message"]
+    assert not batching.take_pubacks()
+    assert not batching.take_messages()
+    assert batching.exhausted
+
+
+@given(st.lists(messages, max_size=8), st.lists(st.integers(1, 40), max_size=60), st.integers(1, 64), st.booleans())
+def test_a_message_that_is_too_large_comes_without_its_payload_and_all_others_are_whole(
+    sent: list[IncomingMessage], cuts: list[int], size: int, is_mqtt5: bool
+) -> None:
+    limit, stream, expected = 100, b"", []
+    for message in sent:
+        whole = packet_of(message, b"" if is_mqtt5 else None)
+        is_too_large = len(whole) - 1 - (1 if len(whole) < 130 else 2) > limit
+        stream += whole + b"\xd0\x00" + b"\x40\x02\x00\x07"
+        expected.append(replace(as_received(message), payload=b"") if is_too_large else as_received(message))
+    batching = on(cut_into_pieces(stream, cuts), is_mqtt5=is_mqtt5, max_publish_bytes=limit)
+    assert all_for_paho(batching, size) == b"\xd0\x00" * len(sent)
+    assert batching.take_messages() == expected
+    assert batching.take_pubacks() == [(7, 0)] * len(sent)
+
+
+def test_a_broker_that_sends_without_end_is_read_until_the_messages_are_taken() -> None:
+    packet = packet_of(IncomingMessage(TOPIC, bytes(1000), 1, False, 5), b"")
+    network = Pieces([packet * 50] * 20)
+    batching = on(network)
+    found = []
+    while True:
+        assert all_for_paho(batching, 1) == b""
+        taken = batching.take_messages()
+        assert len(taken) <= MAX_HELD_BYTES / 1000 + 65
+        found += taken
+        if batching.exhausted:
+            break
+    assert len(found) == 1000
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"\x30\x00",
+        b"\x30\x02\x00\x05",
+        b"\x32\x04\x00\x01a\x00",
+        b"\x32\x05\x00\x01a\x00\x01",
+        b"\x30\x04\x00\x01a\x09",
+        b"\x30\x08\x00\x01a\xff\xff\xff\xff\x01",
+    ],
+    ids=["empty", "topic", "id", "no properties", "properties", "length of properties"],
+)
+def test_a_message_that_ends_too_early_ends_the_connection(packet: bytes) -> None:
+    with pytest.raises(OSError, match="no MQTT"):
+        on(Pieces([packet])).recv(1)
+
+
+def test_a_topic_that_is_not_utf_8_is_no_topic() -> None:
+    batching = on(Pieces([b"\x30\x05\x00\x01\xff\x00x"]))
+    assert all_for_paho(batching, 1) == b""
+    assert batching.take_messages() == [IncomingMessage("", b"x", 0, False, 0)]
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=20))
@@ -144,12 +213,12 @@ def test_any_bytes_at_most_break_the_connection(junk: bytes, cuts: list[int]) ->
         got = all_for_paho(batching, 16)
     except OSError:
         return
-    assert len(got) <= len(junk)
+    assert len(got) + sum(len(one.payload) for one in batching.take_messages()) <= len(junk)
 
 
 def test_a_length_of_five_bytes_is_invalid() -> None:
     with pytest.raises(OSError, match="no MQTT"):
-        on(Pieces([b"\x30\xff\xff\xff\xff\x01"])).recv(1)
+        on(Pieces([b"\x20\xff\xff\xff\xff\x01"])).recv(1)
     with pytest.raises(OSError, match="no MQTT"):
         on(Pieces([b"\x40\x01\x01"])).recv(1)
 
@@ -213,7 +282,7 @@ def test_a_full_buffer_is_sent_without_a_flush_and_a_blocked_network_blocks_paho
 def test_a_lost_connection_can_still_be_closed() -> None:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    batching = BatchingSocket(ours)
+    batching = BatchingSocket(ours, is_mqtt5=True)
     theirs.close()
     batching.queue_packet(b"x")
     batching.close()
