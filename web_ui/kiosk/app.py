@@ -28,7 +28,7 @@ from web_ui.kiosk.pages.admin.quarantine import quarantine_page
 from web_ui.kiosk.pages.admin.support_bundle import support_page
 from web_ui.kiosk.pages.guard_actions import guard_actions
 from web_ui.kiosk.pages.notices import notice_pages
-from web_ui.kiosk.pages.report import REPORT_EXTENSION, AvailabilityReport, report_page
+from web_ui.kiosk.pages.report.page import REPORT_EXTENSION, AvailabilityReport, report_page
 from web_ui.server import security_headers
 from web_ui.server.server_sent_events import Broadcaster, PageChannel, Parts
 from web_ui.settings import WebSettings

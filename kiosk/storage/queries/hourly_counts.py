@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from kiosk.storage.queries.read_only import first_seq_since, open_read_only, to_unix_us
 
-# The bound leaves out damaged times: datetime ends with the year 9999.
+LAST_US = 253_000_000_000_000_000
+"""Leaves out damaged times: datetime ends with the year 9999."""
 _COUNT_BY_HOUR = """
     SELECT (occurred_us - ?1) / 3600000000, outcome, direction, count(*) FROM effective_event
-    WHERE seq >= ?2 AND occurred_us >= ?1 AND occurred_us < 253000000000000000 GROUP BY 1, 2, 3"""
+    WHERE seq >= ?2 AND occurred_us >= ?1 AND occurred_us < ?3 GROUP BY 1, 2, 3"""
 _COUNT_REFUSALS = """
     SELECT reason, count(*) FROM effective_event
-    WHERE seq >= ?1 AND occurred_us >= ?2 AND occurred_us < 253000000000000000 AND outcome = 'fail'
+    WHERE seq >= ?1 AND occurred_us >= ?2 AND occurred_us < ?4 AND outcome = 'fail'
     GROUP BY reason ORDER BY 2 DESC, 1 LIMIT ?3"""
 _COUNT_REVERSALS = "SELECT count(*) FROM event WHERE annuls IS NOT NULL AND occurred_us >= ?"
 
@@ -37,14 +38,23 @@ def read_hourly_counts(database: Path, since_at: datetime, reversals_since_at: d
 
 def read_refusal_reasons(database: Path, since_at: datetime, limit: int) -> list[tuple[str, int]]:
     """The most frequent reasons of refusals from `since_at` on, with their numbers, the most frequent first. Raises StoreError."""
-    since_us = to_unix_us(since_at)
     with open_read_only(database) as connection:
-        found = connection.execute(_COUNT_REFUSALS, [first_seq_since(connection, since_us), since_us, limit]).fetchall()
-    return [(str(reason), int(count)) for reason, count in found]
+        return count_refusals(connection, since_at, None, limit)
 
 
-def count_by_hour(connection: sqlite3.Connection, since_at: datetime) -> list[HourCount]:
-    """From that time on. Raises sqlite3.Error."""
-    since_us = to_unix_us(since_at)
-    found = connection.execute(_COUNT_BY_HOUR, [since_us, first_seq_since(connection, since_us)])
+def count_refusals(
+    connection: sqlite3.Connection, since_at: datetime, until_at: datetime | None, limit: int
+) -> list[tuple[str, int]]:
+    """The most frequent reasons of refusals of a period, as in `read_refusal_reasons`. Raises sqlite3.Error."""
+    since_us, until_us = to_unix_us(since_at), to_unix_us(until_at) if until_at else LAST_US
+    values = [first_seq_since(connection, since_us), since_us, limit, until_us]
+    return [(str(reason), int(count)) for reason, count in connection.execute(_COUNT_REFUSALS, values)]
+
+
+def count_by_hour(
+    connection: sqlite3.Connection, since_at: datetime, until_at: datetime | None = None
+) -> list[HourCount]:
+    """Of a period. `until_at` None: to the newest event. Raises sqlite3.Error."""
+    since_us, until_us = to_unix_us(since_at), to_unix_us(until_at) if until_at else LAST_US
+    found = connection.execute(_COUNT_BY_HOUR, [since_us, first_seq_since(connection, since_us), until_us])
     return [HourCount(*row) for row in found.fetchall()]

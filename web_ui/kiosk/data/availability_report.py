@@ -1,6 +1,5 @@
-"""The availability report: opening hours, passes by hour, downtime and stale lists of some days. Pure."""
+"""The activity report: opening hours, passes by hour, refusals, downtime and stale lists of some days. Pure."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -37,6 +36,15 @@ class ReportDay:
     """Serving with a signed list that was too old."""
     known: bool
     """The availability log covers this day."""
+    ins: int = 0
+    outs: int = 0
+    checked: int = 0
+    """Answers that asked the guard or the person to try again."""
+    refused: int = 0
+    installed: bool = True
+    """False for a day before the kiosk was set up."""
+    counted: bool = True
+    """False where events of this day may have been deleted, by the retention time or a limit."""
 
     @property
     def passes(self) -> int:
@@ -66,15 +74,16 @@ def report_days(
     zone: tzinfo,
     opening_hours: Sequence[OpeningHours],
     count: int = REPORT_DAYS,
+    last: date | None = None,
 ) -> tuple[ReportDay, ...]:
-    """The last days, oldest first, with today. `online`: the daemon runs at this moment."""
+    """`count` days up to `last`, oldest first. `last` None: today. `online`: the daemon runs at this moment."""
     down, stale = _outages(availability, now, online=online)
     known_from = availability.records[0].at if availability.records else now
     today = now.astimezone(zone).date()
     return tuple(
         _report_day(
-            midnight(today - timedelta(days=back), zone),
-            availability.passes,
+            midnight((last or today) - timedelta(days=back), zone),
+            availability,
             down=down,
             stale=stale,
             opening_hours=opening_hours,
@@ -110,7 +119,7 @@ def _outages(availability: AvailabilityData, now: datetime, *, online: bool) -> 
 
 def _report_day(
     begins_at: datetime,
-    passes: Counter[datetime],
+    availability: AvailabilityData,
     *,
     down: Sequence[TimeSpan],
     stale: Sequence[TimeSpan],
@@ -118,14 +127,23 @@ def _report_day(
     known_from: datetime,
     now: datetime,
 ) -> ReportDay:
-    whole = TimeSpan(begins_at, min(begins_at + timedelta(days=1), now))
+    whole = TimeSpan(begins_at, max(begins_at, min(begins_at + timedelta(days=1), now)))
+    hours = [begins_at.astimezone(UTC) + timedelta(hours=hour) for hour in range(24)]
+    outcomes, directions = availability.outcomes, availability.directions
+    installed_at, counted_since_at = availability.installed_at, availability.counted_since_at
     return ReportDay(
         begins_at.date(),
         _opening_spans(begins_at, opening_hours),
-        tuple(passes[begins_at.astimezone(UTC) + timedelta(hours=hour)] for hour in range(24)),
+        tuple(availability.passes[hour] for hour in hours),
         tuple(common for span in down for common in _intersection(span, whole)),
         tuple(common for span in stale for common in _intersection(span, whole)),
         known=known_from < whole.until_at,
+        ins=sum(directions[hour, "in"] for hour in hours),
+        outs=sum(directions[hour, "out"] for hour in hours),
+        checked=sum(outcomes[hour, "check-again"] for hour in hours),
+        refused=sum(outcomes[hour, "fail"] for hour in hours),
+        installed=installed_at is None or installed_at < begins_at + timedelta(days=1),
+        counted=counted_since_at is None or counted_since_at <= begins_at,
     )
 
 

@@ -11,10 +11,11 @@ from web_ui.auth.accounts import AccountError
 from web_ui.auth.audit_log import AuditLogError
 from web_ui.auth.login_throttle import client_network
 from web_ui.i18n import request_locale
-from web_ui.kiosk.pages import citizen, report
+from web_ui.kiosk.pages import citizen
 from web_ui.kiosk.pages import guard as guard_page
 from web_ui.kiosk.pages import status as status_page
 from web_ui.kiosk.pages.kiosk_view import KioskView, kiosk_view
+from web_ui.kiosk.pages.report.page import report_values
 from web_ui.server.server_sent_events import Broadcaster, PageChannel, TooManyStreamsError
 
 public_pages = Blueprint("pages", __name__)
@@ -30,7 +31,7 @@ _CAUSES = {
 @public_pages.get("/")
 def status() -> Response:
     """The status page."""
-    values = kiosk_view().status_values(request_locale.request_language()) | report.report_values(
+    values = kiosk_view().status_values(request_locale.request_language()) | report_values(
         request_locale.request_language()
     )
     return request_locale.set_language_cookie(

@@ -1,7 +1,6 @@
 """The administrator's first page: how the gate is, the likeliest tasks, and the newest changes."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from flask import Blueprint, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -19,6 +18,7 @@ from web_ui.kiosk.pages.admin.audit import newest_changes
 from web_ui.kiosk.pages.command_client import submit_command
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
 from web_ui.kiosk.pages.rendering import render_page
+from web_ui.kiosk.pages.report.period import presets
 from web_ui.kiosk.pages.view_model import check_rows, status_header
 
 admin_pages = Blueprint("admin", __name__, url_prefix="/admin")
@@ -53,7 +53,6 @@ def _admin_home(error: str = "", message: str = "", done: str = "", code: int = 
     header = status_header(daemon, now, formatter)
     checks = check_rows(daemon.status, formatter.t) if daemon.online else ()
     today = now.astimezone(formatter.zone).date()
-    last_month = today.replace(day=1) - timedelta(days=1)
     return render_page(
         "admin.html",
         header=header,
@@ -63,7 +62,7 @@ def _admin_home(error: str = "", message: str = "", done: str = "", code: int = 
         pause_reasons=tuple(PauseReason),
         pause_minutes=PAUSE_MINUTES,
         today=today.isoformat(),
-        last_month=(last_month.replace(day=1).isoformat(), last_month.isoformat()),
+        last_month=presets(today)["last-month"],
         system_checks=[check for check in checks if check.code in SYSTEM_CHECKS],
         entries=newest_changes(formatter),
         remote_commands=list(_remote_commands(formatter)),

@@ -51,7 +51,9 @@ def make_support_bundle(view: KioskView, auth: AuthContext, streams: int) -> byt
         "metrics.txt": metrics.metrics_text(daemon, streams, now),
         "hours.json": _to_json(hours),
         "settings.txt": _settings_text(view.settings.config_path, read_effective_settings(run_dir)),
-        "audit.json": _to_json([asdict(replace(entry, name="")) for entry in islice(auth.audit_log.entries(), MAX_AUDIT_LINES)]),
+        "audit.json": _to_json(
+            [asdict(replace(entry, name="")) for entry in islice(auth.audit_log.entries(), MAX_AUDIT_LINES)]
+        ),
         **support_files.common_files(run_dir),
     }
     return support_files.pack(files)
