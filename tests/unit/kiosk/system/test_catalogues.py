@@ -5,6 +5,7 @@ import re
 import string
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -41,6 +42,7 @@ from web_ui.kiosk.pages.admin.audit import SHOWN
 from web_ui.kiosk.pages.admin.events import COLUMNS
 from web_ui.kiosk.pages.admin.home import PAUSE_MINUTES
 from web_ui.kiosk.pages.admin.log import LEVELS, SOURCES
+from web_ui.kiosk.pages.report.period import presets
 from web_ui.kiosk.pages.view_model import PAUSED
 
 OTHERS = [language for language in languages() if language != SOURCE_LANGUAGE]
@@ -84,6 +86,8 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "acceptance.key": ["yes", "no", "skip"],
     "demo.lamp": [*Outcome, *DeviceState, "no-response"],
     "audit.show": SHOWN,
+    "report": ["passes", "ins", "outs", "checked", "refused", "day", "opening-hours", "down", "down-while-open"],
+    "report.period": presets(date(2026, 3, 1)),
     "events": COLUMNS,
     "guards.refused": ["name", "form", "weak", "taken", "too-many"],
     "pause-reason": PauseReason,

@@ -1,0 +1,1 @@
+"""The activity report: its period, its words, the page, and files for a spreadsheet."""
