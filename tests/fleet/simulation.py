@@ -70,7 +70,9 @@ class Simulation:
     ) -> None:
         """Raises ValueError where the system allows too few open files."""
         allow_open_files(options.kiosks)
-        logging.getLogger("kiosk.delivery").setLevel(logging.CRITICAL + 1)  # each kiosk would log each lost connection
+        self._log = logging.getLogger("kiosk.delivery")
+        self._log_level = self._log.level
+        self._log.setLevel(logging.CRITICAL + 1)  # each kiosk would log each lost connection
         self.options = options
         self.counts = Counts()
         self.loop = EventLoop()
@@ -190,7 +192,8 @@ class Simulation:
             heapq.heappush(self._restores, (until_s, index))
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and let the kiosks of this process log again."""
         for kiosk in self.kiosks:
             kiosk.close()
         self.loop.close()
+        self._log.setLevel(self._log_level)
