@@ -26,6 +26,11 @@ STEPS = (
     CREATE TABLE alert_check (singleton INTEGER PRIMARY KEY, at TEXT NOT NULL);
     INSERT INTO alert_check VALUES (1, '')
     """,
+    """
+    CREATE TABLE report_sent (
+        receiver TEXT NOT NULL, period TEXT NOT NULL, day TEXT NOT NULL, tried_at TEXT NOT NULL, PRIMARY KEY (receiver, period)
+    )
+    """,
 )
 
 

@@ -18,7 +18,11 @@ from mqtt.centre.remote.lists import NewList, publish_list
 from tests.fakes.centre.city import HourCount, add_hours, make_city
 from tests.fakes.centre.message_servers import HttpServer, SmtpServer, running
 from web_ui.centre.data.alert_facts import trust_list_end
+from web_ui.centre.data.calendar import local_day
+from web_ui.centre.data.fleet import FleetReader
 from web_ui.centre.notify.receivers import ReceiversError, parse_receivers
+from web_ui.centre.notify.reports import send_due_reports
+from web_ui.centre.notify.sender import AppriseSender
 
 # Apprise tries an import that Python 3.13 no longer has, and goes on without it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -96,9 +100,37 @@ def test_the_report_of_a_ward_has_its_figures(city: str, tmp_path: Path) -> None
         receivers = write_receivers(tmp_path, ("19753", mail_url(port, "phu-xuan@hue.example"), "en"))
         assert run(city, "report", receivers, "--days", "7").exit_code == 0
     ((_, subject, text),) = server.mails
-    assert "Phu Xuan Ward: report of the last 7 days" in subject
+    today = local_day(datetime.now(UTC))
+    assert f"Phu Xuan Ward: report of {today - timedelta(days=7)} – {today - timedelta(days=1)}" in subject
     assert "2 sites" in text
     assert "UBND phường Phú Xuân: Never scanned" in text
+
+
+def test_a_receiver_gets_the_report_of_each_day_and_week_once_also_after_a_restart(city: str, tmp_path: Path) -> None:
+    monday = datetime(2026, 11, 30, 0, 0, tzinfo=UTC)  # 7 o'clock in the city
+    with running(server := SmtpServer()) as port:
+        table = f'[[receiver]]\narea = "19753"\nurl = "{mail_url(port, "a@hue.example")}"\nlanguage = "en"\n'
+        receivers = parse_receivers(f'{table}reports = ["daily", "weekly"]\n'.encode())
+
+        def send(now: datetime) -> list[str]:
+            already = len(server.mails)
+            send_due_reports(city, FleetReader(city, lambda: now), receivers, AppriseSender(), now)
+            return [subject.partition("report of ")[2] for _, subject, _ in server.mails[already:]]
+
+        assert send(monday - timedelta(days=3)) == [], "those of a new receiver begin with the next day"
+        assert send(monday - timedelta(days=2, seconds=1)) == [], "before 7 o'clock"
+        assert send(monday - timedelta(days=2)) == ["2026-11-27"]
+        assert send(monday - timedelta(days=2) + timedelta(hours=3)) == []
+        assert send(monday) == ["2026-11-29", "2026-11-23 – 2026-11-29"]
+        assert send(monday + timedelta(hours=16)) == []
+        server.refuse = True
+        assert send(monday + timedelta(days=8)) == []
+        server.refuse = False
+        assert send(monday + timedelta(days=8, minutes=14)) == [], (
+            "a server that takes nothing is left alone for a while"
+        )
+        assert send(monday + timedelta(days=8, minutes=15)) == ["2026-12-07", "2026-11-30 – 2026-12-06"]
+        assert send(monday + timedelta(days=9)) == ["2026-12-08"]
 
 
 def test_a_report_that_was_not_delivered_ends_with_status_1_and_names_no_password(city: str, tmp_path: Path) -> None:
@@ -119,6 +151,8 @@ def test_a_report_that_was_not_delivered_ends_with_status_1_and_names_no_passwor
         ("[[receiver]]\narea='46'\nurl='json://a'\nlanguage='xx'", "language must be one of"),
         ("[[receiver]]\narea=46\nurl='json://a'\ncolour='red'", "colour is not known"),
         ("other = 1", "is not known"),
+        ("[[receiver]]\narea='46'\nurl='json://a'\nreports='daily'", "reports must be a list"),
+        ("[[receiver]]\narea='46'\nurl='json://a'\nreports=['hourly']", "reports must be a list of daily, weekly"),
     ],
 )
 def test_each_mistake_in_the_file_of_receivers_is_named(text: str, mistake: str) -> None:

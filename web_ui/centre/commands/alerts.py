@@ -14,8 +14,9 @@ from mqtt.centre.remote.schema import prepare_remote
 from mqtt.printable_text import printable
 from web_ui.centre.data.calendar import utc_now
 from web_ui.centre.data.fleet import FleetReader
-from web_ui.centre.notify.notifier import check_city, send_reports, unknown_areas
+from web_ui.centre.notify.notifier import check_city, unknown_areas
 from web_ui.centre.notify.receivers import Receiver, ReceiversError, parse_receivers
+from web_ui.centre.notify.reports import send_due_reports, send_reports
 from web_ui.centre.notify.sender import AppriseSender
 
 INTERVAL_S = 20.0
@@ -35,7 +36,10 @@ _log = logging.getLogger(__name__)
 @click.option("--once", is_flag=True, help="Check once, and end.")
 @click.pass_obj
 def alerts(database: str, *, path: Path | None, once: bool) -> None:
-    """Check every 20 seconds what is wrong, until SIGTERM or Ctrl-C. Tells receivers about new alerts."""
+    """Check every 20 seconds what is wrong, until SIGTERM or Ctrl-C. Tells receivers about new alerts.
+
+    Receivers with `reports` get the report of their area each morning at 7, or each Monday.
+    """
     configure_logging()
     receivers, reader = _load_receivers(path), _open(database)
     sender = AppriseSender() if receivers else _NoSender()
@@ -44,6 +48,7 @@ def alerts(database: str, *, path: Path | None, once: bool) -> None:
         while not wakeup.stop_requested:
             try:
                 check_city(database, reader, receivers, sender, utc_now())
+                send_due_reports(database, reader, receivers, sender, utc_now())
             except LedgerError as error:
                 _log.error("the city cannot be checked now: %s", printable(str(error)))
                 if once:
@@ -60,7 +65,10 @@ def alerts(database: str, *, path: Path | None, once: bool) -> None:
 )
 @click.pass_obj
 def report(database: str, *, path: Path | None, days: int) -> None:
-    """Send each receiver the report of their area: passages, silent sites, who does not scan. For a timer."""
+    """Send each receiver the report of their area now: passages, silent sites, who does not scan. Of the days before today.
+
+    `kiosk centre alerts` sends those that receivers want by themselves.
+    """
     configure_logging()
     receivers = _load_receivers(path)
     if not receivers:

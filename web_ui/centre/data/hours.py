@@ -25,20 +25,23 @@ class SitePeriod:
     total: Counts
 
 
-def read_area_period(cache: DayCache, fleet: Fleet, sites: Sequence[SiteNow], days: int) -> list[SitePeriod]:
-    """These sites over the last `days` days with today, the most urgent first."""
-    first_day = fleet.day - timedelta(days=days - 1)
+def read_area_period(
+    cache: DayCache, fleet: Fleet, sites: Sequence[SiteNow], days: int, last_day: date | None = None
+) -> list[SitePeriod]:
+    """These sites over `days` days up to the last one, the most urgent first. `last_day` None: today, until now."""
+    end = (last_day or fleet.day) + timedelta(days=1)
+    first_day = end - timedelta(days=days)
     dates = [first_day + timedelta(days=number) for number in range(days)]
     by_day = cache.read(dates)
-    gates = _gates_of_sites(fleet, {site.name for site in sites}, first_day)
-    found = [_site_period(site, gates.get(site.name, []), by_day, first_day, fleet.at) for site in sites]
+    gates = _gates_of_sites(fleet, {site.name for site in sites}, first_day, end)
+    now = min(fleet.at, midnight(end))
+    found = [_site_period(site, gates.get(site.name, []), by_day, first_day, now) for site in sites]
     return sorted(found, key=_urgency)
 
 
-def _gates_of_sites(fleet: Fleet, names: set[str], first_day: date) -> dict[str, list[tuple[int, int, int]]]:
+def _gates_of_sites(fleet: Fleet, names: set[str], first_day: date, end: date) -> dict[str, list[tuple[int, int, int]]]:
     """Device numbers by site, with the days of the period on which they belonged to it: from, until before."""
     found: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
-    end = fleet.day + timedelta(days=1)
     moved = fleet.registry.devices_changed_since(first_day)
     for device in fleet.devices.values():
         if device.wire_name in moved:

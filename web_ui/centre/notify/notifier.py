@@ -9,12 +9,10 @@ from mqtt.centre.alerts.store import Alert, mark_notified, read_unnotified, upda
 from mqtt.centre.ingest.database import open_query
 from web_ui.centre.data.alert_facts import device_facts, enrolment_conditions, list_conditions
 from web_ui.centre.data.calendar import CITY_ZONE
-from web_ui.centre.data.day_cache import DayCache
 from web_ui.centre.data.fleet import Fleet, FleetReader
-from web_ui.centre.data.hours import read_area_period
 from web_ui.centre.notify.receivers import Receiver
 from web_ui.centre.notify.sender import NotificationSender
-from web_ui.centre.notify.texts import NotifyError, alert_message, report_message
+from web_ui.centre.notify.texts import NotifyError, alert_message
 from web_ui.i18n.formatting import LocaleFormatter
 
 _log = logging.getLogger(__name__)
@@ -39,7 +37,7 @@ def check_city(
     delivered, count = set(), 0
     for receiver in receivers:
         own = [alert for alert in waiting if _concerns(receiver, alert, fleet)]
-        if own and _send(sender, receiver, alert_message(own, fleet, LocaleFormatter(receiver.language, CITY_ZONE))):
+        if own and deliver(sender, receiver, alert_message(own, fleet, LocaleFormatter(receiver.language, CITY_ZONE))):
             delivered |= {alert.number for alert in own}
             count += 1
     without = {alert.number for alert in waiting if not any(_concerns(one, alert, fleet) for one in receivers)}
@@ -48,24 +46,8 @@ def check_city(
     return count
 
 
-def send_reports(
-    database: str, reader: FleetReader, receivers: Sequence[Receiver], sender: NotificationSender, days: int
-) -> int:
-    """The report of the last days to each receiver. Returns how many were not delivered. Raises LedgerError."""
-    fleet, cache, failed = reader.refresh(), DayCache(database), 0
-    for receiver in receivers:
-        area = fleet.registry.area(receiver.area, fleet.day)
-        if area is None:
-            _log.error("%s: there is no area %s today", receiver.name, receiver.area)
-            failed += 1
-            continue
-        periods = read_area_period(cache, fleet, fleet.sites_in(area), days)
-        formatter = LocaleFormatter(receiver.language, CITY_ZONE)
-        failed += not _send(sender, receiver, report_message(area, periods, days, fleet, formatter))
-    return failed
-
-
-def _send(sender: NotificationSender, receiver: Receiver, message: tuple[str, str]) -> bool:
+def deliver(sender: NotificationSender, receiver: Receiver, message: tuple[str, str]) -> bool:
+    """Send title and text. Returns whether a server took it. The log says why not."""
     try:
         sender.send(receiver, *message)
     except NotifyError as error:

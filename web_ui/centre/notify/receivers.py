@@ -8,8 +8,9 @@ from typing import Any
 from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.core.ports import KioskError
 from kiosk.system.translations import languages
+from mqtt.centre.alerts.report_log import ReportPeriod
 
-_KEYS = {"area", "url", "language", "name"}
+_KEYS = {"area", "url", "language", "name", "reports"}
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://.+", re.DOTALL)
 
 
@@ -28,6 +29,8 @@ class Receiver:
     url: str
     """As Apprise reads it, for example `mailtos://user:password@mail.hue.example?to=phuong@hue.example`."""
     language: str
+    reports: tuple[ReportPeriod, ...] = ()
+    """Which reports of the area they get by themselves."""
 
 
 def parse_receivers(content: bytes) -> list[Receiver]:
@@ -45,7 +48,13 @@ def parse_receivers(content: bytes) -> list[Receiver]:
     if mistakes:
         raise ReceiversError("\n".join(mistakes))
     return [
-        Receiver(table.get("name", f"receiver {number}"), table["area"], table["url"], table.get("language", "vi"))
+        Receiver(
+            table.get("name", f"receiver {number}"),
+            table["area"],
+            table["url"],
+            table.get("language", "vi"),
+            tuple(ReportPeriod(one) for one in dict.fromkeys(table.get("reports", ()))),
+        )
         for number, table in enumerate(tables, start=1)
     ]
 
@@ -54,6 +63,11 @@ def _mistakes(table: dict[str, Any]) -> Iterator[str]:
     for key, value in table.items():
         if key not in _KEYS:
             yield f"{key} is not known. Keys: {', '.join(sorted(_KEYS))}"
+        elif key == "reports":
+            if not isinstance(value, list) or not all(
+                isinstance(one, str) and one in set(ReportPeriod) for one in value
+            ):
+                yield f"reports must be a list of {', '.join(ReportPeriod)}"
         elif not isinstance(value, str) or not value.strip():
             yield f"{key} must be a text"
     if "area" not in table:

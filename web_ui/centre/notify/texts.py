@@ -1,6 +1,7 @@
 """What a notification and a report say, in the language of the receiver. Pure."""
 
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 
 from kiosk.core.ports import KioskError
 from mqtt.centre.alerts.conditions import WHOLE_CITY, AlertKind
@@ -60,11 +61,12 @@ def _alert_line(alert: Alert, fleet: Fleet, formatter: LocaleFormatter) -> str:
 
 
 def report_message(
-    area: Area, periods: Sequence[SitePeriod], days: int, fleet: Fleet, formatter: LocaleFormatter
+    area: Area, periods: Sequence[SitePeriod], fleet: Fleet, formatter: LocaleFormatter, *, days: int, last_day: date
 ) -> tuple[str, str]:
-    """Title and text of the report of an area: how many passed, which sites are silent, who does not scan."""
+    """Title and text of the report of an area: how many passed, which sites are silent now, who does not scan."""
     t, name = formatter.t, area.name(formatter.language)
-    title = t.plural("centre.report.title", days, area=name, count=formatter.number(days))
+    first, last = (f"{day:{t('format.date')}}" for day in (last_day - timedelta(days=days - 1), last_day))
+    title = t("centre.report.title", area=name, period=last if days == 1 else f"{first} – {last}")
     silent = [period for period in periods if period.site.is_silent]
     urgent = [period for period in periods if period.attendance.attendance in URGENT]
     passed = sum(period.total.passed for period in periods)
