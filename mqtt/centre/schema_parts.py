@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mqtt.centre.ingest.database import POSTGRES_SCHEMES, open_ledger, open_query
+from mqtt.centre.ingest.database import POSTGRES_SCHEMES, Query, open_ledger, open_query
 from mqtt.centre.ingest.ledger_error import LedgerError
 
 MIGRATION_LOCK = 0x48554532
@@ -28,9 +28,14 @@ def prepare_part(database: str, part: str, steps: Sequence[str]) -> None:
         else {"identity": "INTEGER PRIMARY KEY AUTOINCREMENT", "real": "REAL"}
     )
     with open_query(database) as query:
-        if is_postgres(database):
-            query("SELECT pg_advisory_xact_lock(?)", [MIGRATION_LOCK])
+        _await_turn(database, query)
         query(_VERSIONS)
+    with open_query(database) as query:
+        found = query("SELECT version FROM schema_part WHERE part = ?", [part])
+        if found and found[0]["version"] == len(steps):
+            return  # a transaction that reads first and then writes fails in SQLite while a centre writes
+    with open_query(database) as query:
+        _await_turn(database, query)
         query("INSERT INTO schema_part VALUES (?, 0) ON CONFLICT (part) DO NOTHING", [part])
         version = int(query("SELECT version FROM schema_part WHERE part = ?", [part])[0]["version"])
         if version > len(steps):
@@ -40,3 +45,9 @@ def prepare_part(database: str, part: str, steps: Sequence[str]) -> None:
                 query(statement)
         if version < len(steps):
             query("UPDATE schema_part SET version = ? WHERE part = ?", [len(steps), part])
+
+
+def _await_turn(database: str, query: Query) -> None:
+    """In PostgreSQL, wait for another process that migrates. SQLite does so at the first statement that writes."""
+    if is_postgres(database):
+        query("SELECT pg_advisory_xact_lock(?)", [MIGRATION_LOCK])

@@ -78,8 +78,7 @@ class ConfigurationControl:
             except OSError as error:
                 self._give_up(error)
             found = self._try_settings(tree)
-            if self._state.trial is not None:
-                self._judge = TrialJudge(self._state.trial)
+            self._judge = TrialJudge(self._state.trial) if self._state.trial is not None else None
             self._settings = found
             return found
 

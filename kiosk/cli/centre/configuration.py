@@ -11,6 +11,7 @@ import click
 
 from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.system.translations import translator
+from mqtt.centre.accounts.audit import take_turn
 from mqtt.centre.configuration import sending, store
 from mqtt.centre.configuration.schema import prepare_configuration
 from mqtt.centre.configuration.scopes import (
@@ -177,6 +178,7 @@ def try_again(database: str, /, *, device: str) -> None:
     with _errors():
         prepare_configuration(database)
         with open_query(database) as query:
+            take_turn(query)
             wanted = sending.ConfigurationSender().wanted(query, device, datetime.now(UTC))
             known = sending.try_again(query, device, values_sha256(plain_values(wanted)))
     if not known:
@@ -234,6 +236,7 @@ def _change(database: str, where: Mapping[str, Any], change: Change) -> None:
         prepare_configuration(database)
         now = datetime.now(UTC)
         with open_query(database) as query:
+            take_turn(query)
             scope = parse_where(where, make_registry(read_rows(query)), now)
             concerned = store.change_values(query, replace(change, scope=scope), check_values, now)
     click.echo(f"Changed for {len(concerned)} {'device' if len(concerned) == 1 else 'devices'}.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from mqtt.centre.accounts.audit import WHOLE_CITY, CentreAuditEntry, append_audit
+from mqtt.centre.accounts.audit import WHOLE_CITY, CentreAuditEntry, append_audit, take_turn
 from mqtt.centre.configuration.scopes import (
     AREA,
     CITY,
@@ -67,6 +67,7 @@ def change_values(query: Query, change: Change, check: Check, now: datetime) -> 
 
     Raises ChangeNotTakenError: then end the transaction without a commit.
     """
+    take_turn(query)
     registry = make_registry(read_rows(query))
     names = " ".join([*change.values, *(f"-{name}" for name in change.removed)])
     about = f"{change.scope}: {names}"

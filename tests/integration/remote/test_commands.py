@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from kiosk.app.builders.configuration import ConfigurationControl
 from kiosk.app.builders.remote_lists import ListReceiver
 from kiosk.cli.centre.command import centre
 from kiosk.cli.centre.remote import wait_for_reply
@@ -19,6 +20,7 @@ from kiosk.core.model import DeviceState
 from kiosk.credentials.trust.list_loader import ListLoader
 from kiosk.delivery import DeliveryOptions, OutboxRelay
 from kiosk.delivery.remote import CommandChannel, CommandExecutor, CommandResult
+from kiosk.delivery.remote.desired import DesiredInbox
 from kiosk.storage import SqliteEventStore
 from kiosk.storage.command_journal import CommandJournal
 from kiosk.storage.queries.commands import newest_commands
@@ -34,6 +36,7 @@ from mqtt.connection import Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
 from mqtt.remote.command_guard import AcceptedCommand, CommandGuard
 from mqtt.remote.commands import CommandName
+from mqtt.remote.desired_guard import DesiredGuard
 from tests.fakes.data.access_events import GATE
 from tests.fakes.parts.commands import FLEET_KEY
 from tests.fakes.processes.broker import Broker
@@ -47,9 +50,16 @@ class Fleet:
     """A running centre and a running device."""
 
     def __init__(
-        self, folder: Path, broker: Broker, database: str, *, has_key: bool = True, lists: ListLoader | None = None
+        self,
+        folder: Path,
+        broker: Broker,
+        database: str,
+        *,
+        has_key: bool = True,
+        lists: ListLoader | None = None,
+        configuration: ConfigurationControl | None = None,
     ) -> None:
-        """`lists`: those of the device."""
+        """`lists` and `configuration`: those of the device."""
         self.folder, self.broker, self.database = folder, broker, database
         self.stop = threading.Event()
         self.acts: list[AcceptedCommand] = []
@@ -64,7 +74,12 @@ class Fleet:
         self.store = SqliteEventStore(folder / "events.db")
         journal, clock = CommandJournal(folder / "events.db"), SystemClock()
         guard = CommandGuard(GATE.wire_name, [FLEET_KEY.public_key()], journal.highest_counter())
-        channel = CommandChannel(GATE, guard, journal, clock=clock, list_numbers=lambda: lists.numbers if lists else {})
+        inbox = None
+        if configuration is not None:
+            inbox = DesiredInbox(DesiredGuard(GATE.wire_name, [FLEET_KEY.public_key()], 0), configuration.report)
+        channel = self.channel = CommandChannel(
+            GATE, guard, journal, clock=clock, list_numbers=lambda: lists.numbers if lists else {}, desired=inbox
+        )
         handlers = dict.fromkeys(CommandName, self.act)
         self.receiver = ListReceiver(channel, lists) if lists else None
         self.executor = CommandExecutor(channel, journal, handlers, clock, self._run_due)
