@@ -2,12 +2,9 @@
 
 from enum import StrEnum
 
+from kiosk.core.frame_grades import FrameGrade, contrast_grade, focus_grade, light_grade
 from kiosk.core.model import Corners, FrameQuality
 
-MIN_LUMA, MAX_LUMA = 45.0, 215.0
-MIN_CONTRAST = 8.0
-MIN_SHARPNESS = 30.0
-"""Of the frame's middle at half size. Sensor noise alone stays below this. A code or a face in focus is far above."""
 MIN_MODULE_PX, COMFORTABLE_MODULE_PX, MAX_MODULE_PX = 2.5, 4.0, 14.0
 """2 px per module is the physical limit. From 4 px on, all engines read."""
 
@@ -53,13 +50,12 @@ def is_near_edge(corners: Corners, size_px: tuple[int, int]) -> bool:
 
 
 def _light_advice(quality: FrameQuality) -> list[AimingAdvice]:
-    if quality.mean_luma < MIN_LUMA:
-        return [AimingAdvice.TOO_DARK]
-    if quality.mean_luma > MAX_LUMA:
-        return [AimingAdvice.TOO_BRIGHT]
-    if quality.contrast < MIN_CONTRAST:
+    light = light_grade(quality.mean_luma)
+    if light is not FrameGrade.GOOD:
+        return [AimingAdvice.TOO_DARK if light is FrameGrade.DARK else AimingAdvice.TOO_BRIGHT]
+    if contrast_grade(quality.contrast) is not FrameGrade.GOOD:
         return [AimingAdvice.LOW_CONTRAST]
-    return [AimingAdvice.OUT_OF_FOCUS] if quality.sharpness < MIN_SHARPNESS else []
+    return [] if focus_grade(quality.sharpness) is FrameGrade.GOOD else [AimingAdvice.OUT_OF_FOCUS]
 
 
 def _distance_advice(module_px: float | None) -> list[AimingAdvice]:

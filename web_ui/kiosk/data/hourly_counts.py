@@ -33,6 +33,8 @@ class DayCounts:
     """Oldest first."""
     today: Counter[str] = field(default_factory=Counter)
     """Since local midnight, by outcome."""
+    yesterday: Counter[str] = field(default_factory=Counter)
+    """The whole day before, by outcome."""
     directions: Counter[str] = field(default_factory=Counter)
     """Passes since local midnight, by direction."""
     annulled: int = 0
@@ -64,8 +66,10 @@ class HourlyCounts:
 
     def _count(self, path: Path, now: datetime) -> DayCounts | None:
         local = now.astimezone(self._zone)
-        first = local.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        first = min(
+            local.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1), midnight - timedelta(days=1)
+        )
         try:
             counts, annulled = read_hourly_counts(path, first, midnight)
             refusals = read_refusal_reasons(path, midnight, TOP_REASONS)
@@ -76,19 +80,23 @@ class HourlyCounts:
 
 def _day_counts(counts: Sequence[HourCount], first: datetime, now: datetime, annulled: int) -> DayCounts:
     """`first` is the start of the first hour. `now` is local time."""
-    hours = [Counter[str]() for _ in range(HOURS)]
-    today, directions = Counter[str](), Counter[str]()
+    hours = [Counter[str]() for _ in range(int((now - first).total_seconds() // 3600) + 1)]
+    today, yesterday, directions = Counter[str](), Counter[str](), Counter[str]()
     for hour, outcome, direction, events in counts:
-        if not 0 <= hour < HOURS:  # recorded while the clock was ahead
+        if not 0 <= hour < len(hours):  # recorded while the clock was ahead
             continue
         hours[hour][outcome] += events
-        if (first + timedelta(hours=hour)).date() == now.date():
+        day = (first + timedelta(hours=hour)).date()
+        if day == now.date() - timedelta(days=1):
+            yesterday[outcome] += events
+        elif day == now.date():
             today[outcome] += events
             if outcome == "pass" and direction:
                 directions[direction] += events
     return DayCounts(
-        tuple(HourCounts(first + timedelta(hours=hour), outcomes) for hour, outcomes in enumerate(hours)),
+        tuple(HourCounts(first + timedelta(hours=hour), outcomes) for hour, outcomes in enumerate(hours))[-HOURS:],
         today,
+        yesterday,
         directions,
         annulled,
     )

@@ -42,6 +42,7 @@ class Chart:
     bars: tuple[Bar, ...]
     scale_maximum: str
     """The number that the full height stands for."""
+    scale_half: str
     busiest: Bar | None
     """The hour with the most scans. None without scans."""
 
@@ -64,7 +65,7 @@ def build_chart(day: DayCounts, formatter: LocaleFormatter) -> Chart:
         counts = {outcome: formatter.number(hour.outcomes[outcome]) for outcome in OUTCOME_ORDER}
         bars.append(Bar(hour.start_at.strftime("%H:%M"), counts, hour.outcomes.total(), tuple(blocks), round(x, 2)))
     busiest = max(bars, key=lambda bar: bar.total) if most else None
-    return Chart(tuple(bars), formatter.number(top), busiest)
+    return Chart(tuple(bars), formatter.number(top), formatter.number(top // 2), busiest)
 
 
 def _round_up(value: int) -> int:

@@ -1,13 +1,14 @@
 """What the templates of the status page are given."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
 from flask import Flask
 
-from kiosk.core.status import EnrolmentStatus, ListStatus, StatusSnapshot
+from kiosk.core.frame_grades import FrameGrade, contrast_grade, focus_grade, light_grade
+from kiosk.core.status import CameraStatus, EnrolmentStatus, ListStatus, StatusSnapshot
 from web_ui.i18n.formatting import LocaleFormatter
 from web_ui.kiosk.data.daemon_status import DaemonStatus
 from web_ui.kiosk.data.hourly_counts import DayCounts
@@ -41,6 +42,9 @@ def status_context(
         if day
         else [],
         "occupancy": view_model.occupancy_view(status),
+        "yesterday": {outcome: formatter.number(day.yesterday[outcome]) for outcome in chart.OUTCOME_ORDER}
+        if day
+        else {},
         "recent_decisions": view_model.decision_rows(status, formatter),
         "checks": view_model.check_rows(status, t),
         "enrolment": _enrolment_values(status.enrolment, formatter) if status and status.enrolment else None,
@@ -56,6 +60,7 @@ def _device_values(status: StatusSnapshot, now: datetime, formatter: LocaleForma
         "now": formatter.time_of_day(view_model.parse_time(status.now_at)),
         "started": formatter.date_time(view_model.parse_time(status.started_at)),
         "clock": t.code("clock", status.clock_quality),
+        "camera_grades": list(_camera_grades(status.camera, formatter)),
         "acknowledge_by": t.code("acknowledge-by", status.uplink.acknowledge_by),
         "lists": [(t.code("list", name), _list_text(found, now, formatter)) for name, found in status.lists.items()],
         "page_version": PAGE_VERSION if status.version != PAGE_VERSION else "",
@@ -63,6 +68,20 @@ def _device_values(status: StatusSnapshot, now: datetime, formatter: LocaleForma
         "receipt": t("page.receipt.ago", duration=_elapsed_text(received_at, now, formatter)) if received_at else "",
         "frame_age": "" if frame_age_s is None else _frame_age_text(frame_age_s, formatter),
     }
+
+
+def _camera_grades(camera: CameraStatus, formatter: LocaleFormatter) -> Iterator[tuple[str, str, str, str]]:
+    """Message id of the name, status, grade in words, and number, of what was measured."""
+    measured = (
+        ("page.light", camera.mean_luma, light_grade),
+        ("page.contrast", camera.contrast, contrast_grade),
+        ("page.sharpness", camera.sharpness, focus_grade),
+    )
+    for name, value, grade_of in measured:
+        if value is not None:
+            grade = grade_of(value)
+            status = "pass" if grade is FrameGrade.GOOD else "warn"
+            yield name, status, formatter.t(f"frame-grade.{grade}"), formatter.number(value)
 
 
 def _enrolment_values(enrolment: EnrolmentStatus, formatter: LocaleFormatter) -> dict[str, Any] | None:

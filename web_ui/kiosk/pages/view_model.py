@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from kiosk.core.model import DeviceState, Outcome
+from kiosk.core.model import ClockQuality, DeviceState, Outcome
 from kiosk.core.status import CheckStatus, HealthCheck, RecentDecision, StatusSnapshot
 from kiosk.system.messages import check_message, check_value, outcome_message
 from kiosk.system.translations import Translator
@@ -16,8 +16,11 @@ NEARLY_FULL_PERCENT = 90.0
 """From this share of the capacity on, the page says that the place is nearly full."""
 PAUSED = "paused"
 """Shown instead of *out of order* where a pause is all that is wrong. Other programs know the device state only."""
+NOTICE = "notice"
+"""Shown for a check that passed but is not quite good: a clock that runs by itself. It is neither green nor a fault."""
 IDLE_LAMPS = dict.fromkeys(("out-of-order", PAUSED), ("fail", "check-again"))
 """Lamps that a state lights steadily: red and amber together."""
+FAILING = frozenset({CheckStatus.FAIL.value, CheckStatus.WARN.value})
 STATUS_ORDER = {CheckStatus.FAIL: 0, CheckStatus.WARN: 1, CheckStatus.PASS: 2}
 
 
@@ -94,7 +97,7 @@ def status_header(daemon: DaemonStatus, now: datetime, formatter: LocaleFormatte
         sentence=_pause_sentence(daemon, formatter)
         or t(f"status.sentence.{state}", duration=formatter.duration(daemon.age_s or 0.0)),
         remedy=t(remedy) if t.has(remedy) else "",
-        failing_checks=tuple(row for row in rows if row.status != CheckStatus.PASS and row.code != state),
+        failing_checks=tuple(row for row in rows if row.status in FAILING and row.code != state),
         word=outcome_message(t, decision.outcome, decision.direction) if decision else t.code("state", state),
         shape=decision.outcome if decision else state,
         lit_lamps=(decision.outcome,) if decision else IDLE_LAMPS.get(state, ()),
@@ -165,8 +168,9 @@ def check_rows(status: StatusSnapshot | None, t: Translator) -> tuple[CheckRow, 
 
 
 def _check_row(check: HealthCheck, t: Translator) -> CheckRow:
-    word = t(f"check-status.{check.status}")
-    return CheckRow(check.code, check.status.value, word, check_value(t, check), check_message(t, check))
+    status = NOTICE if check.reason == ClockQuality.FREE_RUNNING else check.status.value
+    word = t(f"check-status.{status}")
+    return CheckRow(check.code, status, word, check_value(t, check), check_message(t, check))
 
 
 def parse_time(text: str) -> datetime:

@@ -18,6 +18,7 @@ from kiosk.app import control_socket
 from kiosk.cli.acceptance.context import StepStatus
 from kiosk.cli.acceptance.report import STEP_NAMES
 from kiosk.cli.centre.setup.sheet import FIELDS, KEY_CODES
+from kiosk.core.frame_grades import FrameGrade
 from kiosk.core.model import ClockQuality, CodeKind, DeviceState, Direction, ManualReason, Outcome, Reason
 from kiosk.core.reversal import UndoRefusal
 from kiosk.core.status import CheckStatus, PauseReason
@@ -43,7 +44,7 @@ from web_ui.kiosk.pages.admin.events import COLUMNS
 from web_ui.kiosk.pages.admin.home import PAUSE_MINUTES
 from web_ui.kiosk.pages.admin.log import LEVELS, SOURCES
 from web_ui.kiosk.pages.report.period import presets
-from web_ui.kiosk.pages.view_model import PAUSED
+from web_ui.kiosk.pages.view_model import NOTICE, PAUSED
 
 OTHERS = [language for language in languages() if language != SOURCE_LANGUAGE]
 FOLDERS = ("kiosk", "web_ui", "docs/_generate")
@@ -60,7 +61,8 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "state": {*STATES, "not-monitored", PAUSED},
     "status.sentence": {*STATES, PAUSED},
     "clock": ClockQuality,
-    "check-status": CheckStatus,
+    "check-status": [*CheckStatus, NOTICE],
+    "frame-grade": FrameGrade,
     "acknowledge-by": ["centre", "broker"],
     "list": ["trust", "denylist"],
     "lamp": [*Outcome, *DeviceState],

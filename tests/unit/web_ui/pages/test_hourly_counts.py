@@ -80,6 +80,17 @@ def test_the_page_names_the_reasons_of_refusal_in_words(tmp_path: Path, language
     assert f"<dt>{t('reason-label.expired')}</dt><dd>4</dd>" in html
 
 
+def test_yesterday_stands_beside_today_and_the_last_hours_stay_twenty_four(tmp_path: Path) -> None:
+    store = SqliteEventStore(tmp_path / "p.db")
+    keep(store, *((ago(hours), Outcome.PASS) for hours in (38, 35, 1)), (ago(13), Outcome.FAIL))
+    day = HourlyCounts(tmp_path / "p.db", HUE).last_day(NOON)
+    store.close()
+    assert day
+    assert (day.yesterday, day.today) == ({"pass": 1, "fail": 1}, {"pass": 1})
+    assert len(day.hours) == 24
+    assert sum(hour.outcomes.total() for hour in day.hours) == 2
+
+
 def test_a_passage_from_before_the_clock_was_set_is_not_today(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db")
     keep(store, (datetime(1970, 1, 1, tzinfo=UTC), Outcome.PASS), (NOON + timedelta(days=900), Outcome.PASS))

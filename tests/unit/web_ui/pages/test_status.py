@@ -1,5 +1,6 @@
 """What the status page promises to a guard: the state in one sentence, never a stale green, no personal data."""
 
+import dataclasses
 import html as html_words
 import os
 import re
@@ -286,3 +287,26 @@ def test_a_pause_says_paused_on_the_status_page_and_not_out_of_service(tmp_path:
     assert html.count(" lit") == 2
     assert api
     assert api["state"] == "out-of-order"
+
+
+@pytest.mark.parametrize(("sharpness", "status", "grade"), [(400.0, "pass", "good"), (0.4, "warn", "soft")])
+def test_the_camera_has_grades_that_a_person_understands(
+    tmp_path: Path, sharpness: float, status: str, grade: str
+) -> None:
+    shown = a_status()
+    publish(tmp_path, dataclasses.replace(shown, camera=dataclasses.replace(shown.camera, sharpness=sharpness)))
+    with browsing(tmp_path) as client:
+        html = client.get("/live/status/parts?lang=en").json["camera"]  # type: ignore[index]
+    assert f'Focus</dt><dd><span class="is-{status}">' in html
+    assert f" {translator('en')(f'frame-grade.{grade}')}</span>" in html
+
+
+def test_a_clock_that_runs_by_itself_is_neither_green_nor_a_fault(tmp_path: Path) -> None:
+    clock = Check("clock", CheckStatus.PASS, reason="free-running")
+    publish(tmp_path, dataclasses.replace(a_status(), checks=(clock,)))
+    with browsing(tmp_path) as client:
+        parts = client.get("/live/status/parts?lang=en").json
+    assert parts
+    assert '<li class="is-notice">' in parts["checks"]
+    assert "is-pass" not in parts["checks"]
+    assert "failing" not in parts["status_header"]
