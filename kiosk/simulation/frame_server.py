@@ -4,16 +4,28 @@ import contextlib
 import socket
 import threading
 from pathlib import Path
+from typing import Protocol
 
 from kiosk.simulation.renderer import FrameRenderer
-from kiosk.simulation.scenario import Scenario
+from kiosk.simulation.scenario import ScenarioTiming, Visitor
 from kiosk.simulation.synthetic_camera import FRAME_HEADER, FRAME_REQUEST
+
+
+class FrameScript(Protocol):
+    """Says who is in front of the camera."""
+
+    @property
+    def timing(self) -> ScenarioTiming:
+        """The frame rate."""
+
+    def next_frame(self) -> tuple[int, Visitor | None]:
+        """The next frame number and who is in it."""
 
 
 class FrameServer:
     """Serves one camera at a time. After a camera's process was killed, the next one may connect."""
 
-    def __init__(self, scenario: Scenario, renderer: FrameRenderer, path: Path) -> None:
+    def __init__(self, scenario: FrameScript, renderer: FrameRenderer, path: Path) -> None:
         self._scenario = scenario
         self._renderer = renderer
         self._stop = threading.Event()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from rich.align import Align
 from rich.console import Group, RenderableType
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kiosk.core.model import DeviceState, Outcome
-from kiosk.system.translations import in_all_languages, languages, terminal_language, translator
+from kiosk.system.translations import Translator, in_reading_order, languages, terminal_language, translator
 
 NO_RESPONSE = "no-response"
 PICTURE_COLUMNS, PICTURE_LINES = 118, 40
@@ -76,7 +77,7 @@ def render_view(state: TerminalState, columns: int = PICTURE_COLUMNS, lines: int
 
     Where it is too narrow for all languages, it has that of the terminal. The address of the pages and how to end are always there.
     """
-    words = _Words(() if columns >= ALL_LANGUAGES_COLUMNS else (terminal_language(),))
+    words = ViewLanguages.for_width(columns)
     top_height = 7 + 2 * words.per_message + (1 if words.per_message > 1 else 0)
     foot = _foot(state, words, columns)
     left = lines - 1 - len(foot)
@@ -94,31 +95,40 @@ def render_view(state: TerminalState, columns: int = PICTURE_COLUMNS, lines: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
+class ViewLanguages:
     """Messages in some languages, or in all."""
 
     languages: tuple[str, ...]
     """Empty: all."""
+
+    @classmethod
+    def for_width(cls, columns: int) -> Self:
+        """All languages where they have room, else that of the terminal."""
+        return cls(() if columns >= ALL_LANGUAGES_COLUMNS else (terminal_language(),))
 
     @property
     def per_message(self) -> int:
         """How many texts a message has."""
         return len(self.languages) or len(languages())
 
-    def texts(self, msgid: str) -> tuple[str, ...]:
+    def translators(self) -> tuple[Translator, ...]:
+        """Of each language."""
+        return tuple(translator(each) for each in self.languages or in_reading_order())
+
+    def texts(self, msgid: str, **values: object) -> tuple[str, ...]:
         """The message in each language."""
-        return tuple(translator(each)(msgid) for each in self.languages) or in_all_languages(msgid)
+        return tuple(t(msgid, **values) for t in self.translators())
 
-    def line(self, msgid: str) -> str:
+    def line(self, msgid: str, **values: object) -> str:
         """The same on one line."""
-        return " · ".join(self.texts(msgid))
+        return " · ".join(self.texts(msgid, **values))
 
-    def own(self, msgid: str) -> str:
+    def own(self, msgid: str, **values: object) -> str:
         """A message of the demo on one line."""
-        return self.line(f"demo.{msgid}")
+        return self.line(f"demo.{msgid}", **values)
 
 
-def _foot(state: TerminalState, words: _Words, columns: int) -> list[Text]:
+def _foot(state: TerminalState, words: ViewLanguages, columns: int) -> list[Text]:
     """Address and end on one line, or on two where it is narrow."""
     address = Text.assemble((f" {words.own('page')}: ", "dim"), (state.page_url, f"link {state.page_url}"))
     end = Text(f" Ctrl-C: {words.own('stop')}    log: {state.log_folder}", style="dim")
@@ -128,7 +138,7 @@ def _foot(state: TerminalState, words: _Words, columns: int) -> list[Text]:
     return lines
 
 
-def _gate(state: TerminalState, words: _Words, height: int) -> RenderableType:
+def _gate(state: TerminalState, words: ViewLanguages, height: int) -> RenderableType:
     newest = state.rows[-1] if state.rows else None
     shown = newest.outcome if newest and state.is_decision_shown else state.state
     shape, style = _LAMPS[shown]
@@ -142,7 +152,7 @@ def _gate(state: TerminalState, words: _Words, height: int) -> RenderableType:
     return Panel(Group(visitor, Text(), lamp, Text(), why), title=words.own("gate"), height=height)
 
 
-def _records(state: TerminalState, words: _Words, height: int) -> RenderableType:
+def _records(state: TerminalState, words: ViewLanguages, height: int) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column(justify="right", style="bold")
@@ -154,7 +164,7 @@ def _records(state: TerminalState, words: _Words, height: int) -> RenderableType
     return Panel(table, title=words.own("records"), height=height)
 
 
-def _decisions(rows: Sequence[TerminalRow], words: _Words, height: int) -> RenderableType:
+def _decisions(rows: Sequence[TerminalRow], words: ViewLanguages, height: int) -> RenderableType:
     table = Table(expand=True, box=None, header_style="dim")
     table.add_column("")
     for column, ratio in (("visitor", 3), ("reason", 4), ("direction", 1)):
@@ -172,5 +182,5 @@ def _decisions(rows: Sequence[TerminalRow], words: _Words, height: int) -> Rende
     return Panel(table, title=words.own("decisions"), height=height)
 
 
-def _direction(direction: str, words: _Words) -> str:
+def _direction(direction: str, words: ViewLanguages) -> str:
     return f"{_ARROWS[direction]} {words.line(f'direction.{direction}')}"

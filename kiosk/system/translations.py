@@ -60,5 +60,9 @@ def terminal_language() -> str:
 
 def in_all_languages(msgid: str, **values: object) -> tuple[str, ...]:
     """The message in every language, English last: for what is read by people of any language, such as printed documents."""
-    ordered = sorted(languages(), key=lambda language: (language == SOURCE_LANGUAGE, language))
-    return tuple(translator(language)(msgid, **values) for language in ordered)
+    return tuple(translator(language)(msgid, **values) for language in in_reading_order())
+
+
+def in_reading_order() -> tuple[str, ...]:
+    """Codes of all languages, English last."""
+    return tuple(sorted(languages(), key=lambda language: (language == SOURCE_LANGUAGE, language)))

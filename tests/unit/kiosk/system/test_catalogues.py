@@ -24,6 +24,7 @@ from kiosk.core.reversal import UndoRefusal
 from kiosk.core.status import CheckStatus, PauseReason
 from kiosk.decoding.preview.aiming import AimingAdvice
 from kiosk.installer.gate_files import Fate
+from kiosk.simulation.city.enrolment_scene import SceneStage
 from kiosk.system.translations import DOMAIN, LOCALE_DIR, SOURCE_LANGUAGE, languages, translator
 from mqtt.centre.accounts.roles import OfficerRole
 from mqtt.centre.alerts.conditions import AlertKind
@@ -148,6 +149,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
         "unreadable",
     ],
     "centre.trace.state": CaseState,
+    "demo.city.stage": SceneStage,
 }  # fmt: skip
 """Messages whose id the code builds from a code: each member must have its message."""
 PARTIAL = (
