@@ -17,6 +17,7 @@ COMMANDS = {
     "centre": ("kiosk.cli.centre.command:centre", "Receive events from kiosks and send receipts."),
     "check-config": ("kiosk.cli.check_config:check_config", "Check a configuration file and report all mistakes."),
     "demo": ("kiosk.cli.demo:demo", "Run the whole system with synthetic people."),
+    "config": ("kiosk.cli.maintenance.configuration:config", "Change settings of this device on trial."),
     "deny": ("kiosk.cli.issuing.deny:deny", "Withdraw passes: make and show denylists."),
     "doctor": ("kiosk.cli.doctor.command:doctor", "Check this device and say what to do."),
     "enrol": ("kiosk.cli.maintenance.enrol:enrol", "Show or forget the enrolment of this device."),

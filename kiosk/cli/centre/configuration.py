@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.system.translations import translator
 from mqtt.centre.accounts.audit import take_turn
 from mqtt.centre.configuration import sending, store
@@ -78,7 +77,12 @@ def set_values(database: str, /, *, assignments: tuple[str, ...], requested_by: 
     Each kiosk checks them, tries them for up to three minutes, and goes back by itself if it is not as healthy as before or does
     not reach the centre.
     """
-    values = dict(map(parse_assignment, assignments))
+    from kiosk.config.overlay.changeable import parse_assignment  # noqa: PLC0415  loads the schema
+
+    try:
+        values = dict(map(parse_assignment, assignments))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="NAME=VALUE") from error
     if len(values) < len(assignments):
         raise click.BadParameter("a setting stands there twice.", param_hint="NAME=VALUE")
     _change(database, where, Change(WHOLE_CITY_SCOPE, values, (), f"cli:{requested_by.strip()}", reason.strip()))
@@ -184,20 +188,6 @@ def try_again(database: str, /, *, device: str) -> None:
     if not known:
         raise click.ClickException(f"{printable(device)} never said what is in force")
     click.echo(f"{device} gets its settings again when it is connected.")
-
-
-def parse_assignment(text: str) -> tuple[str, Any]:
-    """`NAME=VALUE` with a value of TOML, `null` for no value, or a text without quotes. Raises click.BadParameter."""
-    name, sign, value = (part.strip() for part in text.partition("="))
-    if not sign or not name:
-        raise click.BadParameter(f"{text!r} is not NAME=VALUE.", param_hint="NAME=VALUE")
-    if value == "null":
-        return name, None
-    try:
-        found = parse_toml(f"value = {value}".encode()).get("value")
-    except TomlError:
-        return name, value
-    return name, found if isinstance(found, str | int | float | bool | list) else value
 
 
 def follows(report: sending.DeviceConfiguration | None, wanted: Mapping[str, StoredValue]) -> str:

@@ -6,13 +6,14 @@ page that is the way in when nothing else works.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
 from kiosk.config.loader import ConfigError, parse_settings
 from kiosk.config.overlay.reading import merge
 from kiosk.config.schema import Section, Settings
+from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.config.unknown_keys import unknown_key_message
 from mqtt.remote.configuration import MAX_VALUES_BYTES, canonical_bytes
 
@@ -47,6 +48,36 @@ def check_values(values: Mapping[str, Any], tree: Mapping[str, Any] | None = Non
     except ConfigError as error:
         return error.errors
     return []
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """`NAME=VALUE` with the value as in the file, `null` for no value, or a text without quotes. Raises ValueError."""
+    name, sign, value = (part.strip() for part in text.partition("="))
+    if not sign or not name:
+        raise ValueError(f"{text!r} is not NAME=VALUE.")
+    return name, value_of_text(name, value)
+
+
+def value_of_text(name: str, text: str) -> Any:
+    """What a person typed as the value of a setting. The check comes later, and says what is wrong with it."""
+    info = changeable_settings().get(name)
+    kinds = (info.annotation, *get_args(info.annotation)) if info else ()
+    if text == "null" or (not text and type(None) in kinds):
+        return None
+    is_text = info is not None and _is_text(info.annotation)
+    if is_text and not (len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"):
+        return text
+    try:
+        found = parse_toml(f"value = {text}".encode()).get("value")
+    except TomlError:
+        return text
+    return found if isinstance(found, str | int | float | bool | list) else text
+
+
+def _is_text(annotation: Any) -> bool:
+    """Whether all values are texts."""
+    choices = [one for one in get_args(annotation) if one is not type(None)]
+    return annotation is str or (bool(choices) and all(one is str or isinstance(one, str) for one in choices))
 
 
 def _unknown(name: str, known: Mapping[str, FieldInfo]) -> str:

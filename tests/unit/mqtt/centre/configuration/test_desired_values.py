@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.cli.centre.command import centre
-from kiosk.cli.centre.configuration import parse_assignment
-from kiosk.config.overlay.changeable import check_values
+from kiosk.config.overlay.changeable import check_values, parse_assignment
 from mqtt.centre.accounts.audit import read_audit
 from mqtt.centre.configuration.scopes import StoredValue, by_scope, effective_values, parse_scope, plain_values
 from mqtt.centre.configuration.sending import ConfigurationSender, has_devices_to_configure, read_reports, save_report
@@ -234,6 +233,10 @@ def test_what_was_changed_on_the_device_is_shown(city: City) -> None:
         ("access.capacity=null", None),
         ("site.title=Chợ Đông Ba", "Chợ Đông Ba"),
         ("site.title=", ""),
+        ("site.title=1234", "1234"),
+        ("access.capacity=", None),
+        ("access.status_classes=[1, 2]", [1, 2]),
+        ("visit.repeat_window_s=8.5", 8.5),
     ],
 )
 def test_values_are_written_as_in_the_file_and_texts_also_without_quotes(text: str, value: Any) -> None:
