@@ -20,6 +20,8 @@ _UNATTENDED = (
     "lsb-release", "ucf", "sensible-utils", "xz-utils",
 )  # fmt: skip
 
+_BELOW_UCF = ("libtext-wrapi18n-perl", "libtext-charwidth-perl")  # since trixie
+
 
 @dataclass(frozen=True, slots=True)
 class Suite:
@@ -59,7 +61,7 @@ SUITES = {
         13,
         "313",
         "libzbar0t64",
-        ("libv4l-0t64", "libv4lconvert0t64", "libglib2.0-0t64", "libatomic1", *_BELOW_ZBAR, *_UNATTENDED),
+        ("libv4l-0t64", "libv4lconvert0t64", "libglib2.0-0t64", "libatomic1", *_BELOW_ZBAR, *_UNATTENDED, *_BELOW_UCF),
     ),
 }
 
