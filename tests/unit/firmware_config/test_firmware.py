@@ -299,3 +299,18 @@ def test_each_file_names_its_target_path_and_its_sources(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "Source" in text
     assert re.search(r"/(boot|etc|usr/lib)/", text)
+
+
+def test_networkmanager_lets_the_user_of_the_daemon_join_a_network_and_nothing_else() -> None:
+    """Tried with polkit 122 of Debian 12: both actions are allowed, others and other users are not."""
+    text = (FOLDER / "network/polkit-entrance-kiosk.rules").read_text(encoding="utf-8")
+    unit = (PROJECT / "systemd/kiosk.service").read_text(encoding="utf-8")
+    (user,) = re.findall(r"^User=(.+)$", unit, re.MULTILINE)
+    assert re.findall(r'subject\.user == "([^"]+)"', text) == [user]
+    assert re.findall(r'action\.id == "org\.freedesktop\.NetworkManager\.([^"]+)"', text) == [
+        "settings.modify.system",
+        "network-control",
+    ]
+    assert text.count("polkit.Result.YES") == 1
+    listed = (PROJECT / "debian_packages/entrance-kiosk/install").read_text(encoding="utf-8")
+    assert re.search(r"polkit-entrance-kiosk\.rules +usr/share/polkit-1/rules\.d/", listed)
