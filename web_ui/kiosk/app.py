@@ -18,7 +18,7 @@ from web_ui.i18n.formatting import language_names
 from web_ui.kiosk.api.routes import BROADCASTER_EXTENSION, api_routes
 from web_ui.kiosk.pages import kiosk_view, public
 from web_ui.kiosk.pages.admin.audit import audit_page
-from web_ui.kiosk.pages.admin.camera_aiming import aiming_page
+from web_ui.kiosk.pages.admin.camera_aiming import LIVE_LOOKS_EXTENSION, LiveLooks, aiming_page
 from web_ui.kiosk.pages.admin.configuration import settings_page
 from web_ui.kiosk.pages.admin.events import events_page
 from web_ui.kiosk.pages.admin.guards import guards_page
@@ -79,6 +79,7 @@ def _add_admin_pages(app: Flask, folder: Path) -> None:
         Accounts(folder), Guards(folder), SessionStore(), LoginThrottle(), AuditLog(folder)
     )
     app.extensions |= access_control.auth_extension(shared)
+    app.extensions[LIVE_LOOKS_EXTENSION] = LiveLooks()
     device_pages = (
         audit_page,
         events_page,

@@ -1,15 +1,12 @@
 """Makes the reference of the configuration and the commented example file from the schema of the settings."""
 
-import ast
-import inspect
 import json
-import textwrap
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
 from docs._generate.blocks import Blocks, Files, table
 from kiosk import config
+from kiosk.config.schema.sentences import section_sentences
 from kiosk.core import file_names
 
 HEAD = """\
@@ -55,18 +52,6 @@ def spelled(value: Any) -> str:
     return str(value) if isinstance(value, int | float) else f'"{value}"'
 
 
-def sentences(model: Any) -> dict[str, str]:
-    """By name, the sentence under each setting. Read from the source here, so that no start of the daemon has to."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(model)))
-    assert isinstance(tree.body[0], ast.ClassDef)
-    return {
-        field.target.id: " ".join(str(below.value.value).split())
-        for field, below in pairwise(tree.body[0].body)
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
-    }
-
-
 def setting(name: str, place: str, field: Any, sentence: str) -> list[str]:
     """A setting's sentence and its line."""
     if place in SET:
@@ -77,7 +62,7 @@ def setting(name: str, place: str, field: Any, sentence: str) -> list[str]:
 def section_lines(model: Any, place: str) -> list[str]:
     """The settings of a table, then the tables within it."""
     lines, within = [], []
-    told = sentences(model)
+    told = section_sentences(model)
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, config.Section):
             inner: Any = field.annotation
@@ -91,7 +76,7 @@ def example() -> str:
     """The whole file."""
     lines = [HEAD]
     sections = {name: field for name, field in config.Settings.model_fields.items() if field.annotation is not Path}
-    told = sentences(config.Settings)
+    told = section_sentences(config.Settings)
     for name, field in config.Settings.model_fields.items():
         if name not in sections:
             lines += [*setting(name, name, field, told.get(name, "")), ""]
@@ -109,7 +94,7 @@ def reference() -> str:
     while models:
         section, model = next(iter(models.items()))
         del models[section]
-        meanings, rows = sentences(model), []
+        meanings, rows = section_sentences(model), []
         for name, field in model.model_fields.items():
             place = f"{section}.{name}".strip(".")
             if isinstance(field.annotation, type) and issubclass(field.annotation, config.Section):

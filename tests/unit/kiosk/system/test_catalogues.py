@@ -35,6 +35,7 @@ from mqtt.centre.tracing.cases.questions import QuestionKind, QuestionState
 from mqtt.centre.tracing.core.model import Grade, PassageState
 from mqtt.centre.tracing.search.unsealing_pool import DAMAGED, NO_KEY, NO_PERSON
 from mqtt.remote.commands import CommandName, ReplyState
+from mqtt.remote.configuration import PASSING_CODES, TrialCode, TrialState
 from mqtt.tls import SENTENCES
 from tests.paths import PROJECT
 from web_ui.auth.accounts import Role
@@ -73,15 +74,18 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "login": Role,
     "log.source": SOURCES,
     "log.level": LEVELS,
-    "configuration.source": ["file", "command", "default"],
+    "log.word": ["info", "warning", "error", "critical"],
+    "configuration.source": ["file", "command", "default", "centre", "device"],
     "audit.actor": [*Role, "-"],
     "command": [
         *(f"signal-{outcome}" for outcome in Outcome), "resume", "acknowledge-release", *UndoRefusal,
         "unreachable",
         "not-allowed", "invalid-command", "unsupported-command", "failed",
+        "busy", "invalid", "no-trial", "disk",
     ],
     "audit.result": [
         "requested", "done", "refused", "unreachable", "not-allowed", "invalid-command", "unsupported-command", "failed",
+        "busy", "invalid", "no-trial", "disk",
         *UndoRefusal,
     ],
     "acceptance.name": STEP_NAMES,
@@ -119,6 +123,8 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     ],
     "centre.site-kind": SITE_KINDS,
     "centre.command.name": CommandName,
+    "centre.config.state": [*TrialState, "waiting", "unknown"],
+    "centre.config.code": [code for code in TrialCode if code not in PASSING_CODES or code is TrialCode.DISK],
     "centre.list": ["trust", "deny"],
     "centre.command.state": [
         *(state for state in ReplyState if state is not ReplyState.PART), "waiting", "sent", "expired",
@@ -135,6 +141,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
         *(f"{act}-case" for act in ("open", "approve", "refuse", "end", "expire")), *(f"ask-{kind}" for kind in QuestionKind),
         *(f"command-{name}" for name in CommandName),
         *(f"{act}-second-factor" for act in ("begin", "confirm", "remove")),
+        "change-configuration",
         "acknowledge-gaps", "retire-device", "unseal", "answer", "view-answer", "erase", "extract", "destroy-key", "sign-in-failed",
     ],
     "centre.trace": ["contacts", "stays", "passages"],

@@ -1,7 +1,7 @@
 """The configuration for the administrator: what is in force and from where, what the file says now, and a check of a new file."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk import config
 from kiosk.config.conflicts import find_conflicts
 from kiosk.config.effective import COMMAND, DEFAULT, EffectiveSetting, effective_settings, read_effective_settings
+from kiosk.config.schema.sentences import setting_sentences
 from kiosk.system.translations import Translator, translator
 from web_ui.auth import access_control
 from web_ui.auth.accounts import Role
@@ -35,6 +36,8 @@ class SettingRow:
     """`file`, `default` or `command`."""
     next_value: str | None = None
     """What it will be after a restart, where that is something else."""
+    sentence: str = ""
+    """What it means, in English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +71,33 @@ def settings() -> AnyResponse:
     rows = list(
         compare_settings(ruling, written) if ruling else (SettingRow(*truncate_setting(each)) for each in written)
     )
+    wanted, only_changed = request.args.get("find", ""), request.args.get("only") == "changed"
+    sentences = setting_sentences()
+    explained = [replace(row, sentence=sentences.get(row.name, "")) for row in rows]
+    shown = list(filter_settings(explained, wanted, only_changed=only_changed))
     return render_page(
         "settings.html",
         path=kiosk_view().settings.config_path,
-        sections=[(name, list(some)) for name, some in groupby(rows, lambda row: row.name.rpartition(".")[0])],
+        sections=[(name, list(some)) for name, some in groupby(shown, lambda row: row.name.rpartition(".")[0])],
+        find=wanted,
+        only_changed=only_changed,
+        has_settings=bool(rows),
         has_effective=bool(ruling),
         pending_changes=sum(row.next_value is not None for row in rows),
         text=text,
         checked=checked,
         file_error=file_error,
     )
+
+
+def filter_settings(rows: Iterable[SettingRow], wanted: str, *, only_changed: bool) -> Iterator[SettingRow]:
+    """The settings with all of these words in name, value or sentence. `only_changed`: those that differ from the default."""
+    words = wanted.casefold().split()
+    for row in rows:
+        text = f"{row.name} {row.value} {row.sentence}".casefold()
+        is_changed = row.source != DEFAULT or row.next_value is not None
+        if all(word in text for word in words) and (is_changed or not only_changed):
+            yield row
 
 
 def settings_from_file(path: Path | None) -> tuple[EffectiveSetting, ...]:

@@ -1,8 +1,10 @@
 """The last log lines of the daemon and of the web server, with a filter by level, for the administrator."""
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import groupby
 
 from flask import Blueprint, current_app, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -21,6 +23,9 @@ log_page = Blueprint("log", __name__)
 MAX_ROWS = 200
 SOURCES = ("daemon", "page")
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+DEFAULT_LEVEL = "warning"
+"""Every decision is a line of level info, so what needs a person would drown in them."""
+FIGURES = re.compile(r"\d+")
 STATUS_OF_LEVEL = {logging.CRITICAL: "fail", logging.ERROR: "fail", logging.WARNING: "warn"}
 LOG_BUFFER_EXTENSION = "kiosk-log-buffer"
 """Name of the log lines of this process in `Flask.extensions`."""
@@ -31,15 +36,21 @@ LOG_BUFFER_EXTENSION = "kiosk-log-buffer"
 def log() -> AnyResponse:
     """Lines, newest first. An unknown filter shows all."""
     source = request.args.get("source", "")
-    level = request.args.get("level", "")
-    source, level = source if source in SOURCES else SOURCES[0], level if level in LEVELS else "info"
+    level, wanted = request.args.get("level", ""), request.args.get("find", "")
+    source, level = source if source in SOURCES else SOURCES[0], level if level in LEVELS else DEFAULT_LEVEL
     access_control.write_audit("view-log", "done", f"{source}, {level}")
-    found = read_log_lines(source)
-    kept = [line for line in found if level_number(line.level) >= LEVELS[level]]
+    words = wanted.casefold().split()
+    kept = [
+        line
+        for line in read_log_lines(source)
+        if level_number(line.level) >= LEVELS[level]
+        and all(word in f"{line.logger} {line.text}".casefold() for word in words)
+    ]
     return render_page(
         "log.html",
         rows=list(_rows(reversed(kept[-MAX_ROWS:]), kiosk_view().formatter(request_locale.request_language()))),
         left_out=max(0, len(kept) - MAX_ROWS),
+        find=wanted,
         source=source,
         level=level,
         sources=SOURCES,
@@ -62,11 +73,14 @@ def level_number(level: str) -> int:
 
 
 def _rows(found: Iterable[LogLine], formatter: LocaleFormatter) -> Iterator[dict[str, str]]:
-    for line in found:
+    """Lines that repeat one after the other are one row with their number. Figures in them may differ."""
+    for _, some in groupby(found, lambda line: (line.level, line.logger, FIGURES.sub("0", line.text))):
+        line, *earlier = some
         status = STATUS_OF_LEVEL.get(level_number(line.level), "")
         yield {
             "time": formatter.date_time(datetime.fromisoformat(line.at)),
-            "level": line.level,
+            "level": formatter.t.code("log.word", line.level.lower()),
+            "repeats": formatter.number(len(earlier) + 1) if earlier else "",
             "status": status,
             "logger": line.logger,
             "text": line.text,

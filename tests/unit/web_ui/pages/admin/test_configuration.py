@@ -17,6 +17,7 @@ from kiosk import config
 from kiosk.config import effective
 from kiosk.config.conflicts import find_conflicts
 from kiosk.config.effective import SETTINGS_FILE, EffectiveSetting
+from kiosk.config.schema.sentences import setting_sentences
 from kiosk.system.translations import languages, translator
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from tests.fakes.parts.web_accounts import log_in, staff
@@ -57,11 +58,12 @@ def client(tmp_path: Path, path: Path) -> Iterator[FlaskClient]:
         yield browser
 
 
-def shown(browser: FlaskClient) -> dict[str, tuple[str, str]]:
+def shown(browser: FlaskClient, query: str = "") -> dict[str, tuple[str, str]]:
     """Value and source by name."""
     found = re.findall(
-        r'<code class="address">([\w.]+)</code></td><td[^>]*><span>(.*?)</span></td><td[^>]*>(.*?)</td>',
-        browser.get("/admin/configuration").text,
+        r'<code class="address">([\w.]+)</code>(?: <span class="line quiet" lang="en">[^<]*</span>)?</td>'
+        r"<td[^>]*><span>(.*?)</span></td><td[^>]*>(.*?)</td>",
+        browser.get(f"/admin/configuration{query}").text,
         re.DOTALL,
     )
     return {
@@ -212,3 +214,19 @@ def test_settings_are_withdrawn_at_a_clean_stop(tmp_path: Path, path: Path) -> N
     effective.remove_effective_settings(tmp_path)
     effective.remove_effective_settings(tmp_path)
     assert effective.read_effective_settings(tmp_path) is None
+
+
+def test_settings_are_found_by_name_value_and_meaning_and_changed_ones_alone(client: FlaskClient) -> None:
+    assert "camera.flicker_hz" in shown(client, "?find=mains+FREQUENCY")
+    assert set(shown(client, "?find=640&only=changed")) == {"camera.width"}
+    assert set(shown(client, "?only=changed")) == {
+        "site.site", "site.device", "keys.sealing_public_key", "keys.pseudonym_key", "keys.trust_list",
+        "keys.root_public_key", "camera.width",
+    }  # fmt: skip
+    assert "No setting fits." in client.get("/admin/configuration?find=no+such+word").text
+
+
+def test_every_setting_has_a_sentence() -> None:
+    sentences = setting_sentences()
+    assert [name for name, sentence in sentences.items() if not sentence] == []
+    assert set(sentences) == {name for name, *_ in effective.effective_settings(config.parse_settings(BASE, Path("x")))}

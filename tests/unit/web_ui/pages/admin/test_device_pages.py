@@ -29,6 +29,7 @@ from tests.fakes.parts.web_accounts import audit, log_in, staff, visiting
 from web_ui.auth.accounts import Role
 from web_ui.i18n import text_sanitizer
 from web_ui.kiosk.app import create_app
+from web_ui.kiosk.pages.admin.camera_aiming import AUDIT_INTERVAL_S, LiveLooks
 from web_ui.kiosk.pages.admin.log import LOG_BUFFER_EXTENSION, MAX_ROWS
 from web_ui.settings import WebSettings
 
@@ -86,7 +87,7 @@ def test_a_picture_may_be_kept_by_nobody_and_only_this_page_may_show_one(
     assert answer.headers["Cache-Control"] == "no-store"
     assert "img-src 'self' data:;" in answer.headers["Content-Security-Policy"]
     assert "script-src 'self';" in answer.headers["Content-Security-Policy"]
-    for path in ("/admin/aiming", "/admin", "/"):
+    for path in ("/admin", "/"):
         assert "img-src 'self';" in client.get(path).headers["Content-Security-Policy"]
 
 
@@ -148,10 +149,11 @@ def shown(html: str) -> list[str]:
 @pytest.mark.parametrize(
     ("level", "expected"),
     [
-        ("", ["d", "c", "b", "a"]),
+        ("", ["d", "c", "b"]),
+        ("info", ["d", "c", "b", "a"]),
         ("warning", ["d", "c", "b"]),
         ("error", ["d", "c"]),
-        ("<script>", ["d", "c", "b", "a"]),
+        ("<script>", ["d", "c", "b"]),
     ],
 )
 def test_the_log_is_shown_newest_first_and_filtered_by_level(
@@ -164,12 +166,57 @@ def test_the_log_is_shown_newest_first_and_filtered_by_level(
 
 
 def test_a_long_log_is_shown_in_part_and_says_so(tmp_path: Path, client: FlaskClient) -> None:
-    written(tmp_path, *(a_line(str(number)) for number in range(MAX_ROWS + 7)))
+    words = [f"{'a' * (number % 50 + 1)}{'b' * (number // 50)}" for number in range(MAX_ROWS + 7)]
+    written(tmp_path, *map(a_line, words))
     log_in(client, Role.ADMIN)
-    html = client.get("/admin/log").text
-    assert shown(html)[0] == str(MAX_ROWS + 6)
+    html = client.get("/admin/log?level=info").text
+    assert shown(html)[0] == words[-1]
     assert len(shown(html)) == MAX_ROWS
     assert "7 older lines" in html
+
+
+def test_the_log_is_searched_by_words_in_any_order(tmp_path: Path, client: FlaskClient) -> None:
+    written(tmp_path, a_line("Camera failed: no frame"), a_line("the disk is full"), a_line("camera recovered"))
+    log_in(client, Role.ADMIN)
+    query = {"level": "info", "find": "FAILED camera"}
+    assert shown(client.get("/admin/log", query_string=query).text) == ["Camera failed: no frame"]
+    assert "No lines." in client.get("/admin/log", query_string={**query, "find": "nothing"}).text
+
+
+def test_lines_that_repeat_are_one_row_with_their_number(tmp_path: Path, client: FlaskClient) -> None:
+    repeated = [a_line(f"camera failed after {number} s", "ERROR") for number in range(30)]
+    written(tmp_path, *repeated, a_line("camera recovered", "WARNING"))
+    log_in(client, Role.ADMIN)
+    html = client.get("/admin/log").text
+    assert shown(html) == ["camera recovered", "camera failed after 29 s"]
+    assert "(30 times)" in html
+
+
+def test_live_pictures_are_a_part_of_the_page_and_one_entry_a_minute(
+    tmp_path: Path, client: FlaskClient, daemon: FakeControlServer
+) -> None:
+    csrf = log_in(client, Role.ADMIN)
+    daemon.detail = STILL
+    answers = [client.post("/admin/aiming/live", data={"csrf": csrf}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert "<html" not in answers[0].text
+    assert STILL["jpeg"] in answers[0].text
+    assert answers[0].headers["Cache-Control"] == "no-store"
+    assert audit(tmp_path).count(("admin", "capture-preview", "done")) == 1
+    assert daemon.commands == [CapturePreviewCommand()] * 3
+    daemon.refuses = "no picture"
+    refused = client.post("/admin/aiming/live", data={"csrf": csrf})
+    assert refused.status_code == 502
+    assert "Live pictures go on" in refused.text
+    assert client.post("/admin/aiming/live", data={"csrf": "x"}).status_code == 403
+
+
+def test_a_look_is_due_again_after_a_minute_for_each_login() -> None:
+    now = [0.0]
+    looks = LiveLooks(monotonic=lambda: now[0])
+    assert [looks.is_due("a"), looks.is_due("a"), looks.is_due("b")] == [True, False, True]
+    now[0] += AUDIT_INTERVAL_S
+    assert looks.is_due("a")
 
 
 def test_hostile_log_lines_show_as_text(tmp_path: Path, client: FlaskClient) -> None:
@@ -178,7 +225,7 @@ def test_hostile_log_lines_show_as_text(tmp_path: Path, client: FlaskClient) -> 
     with logs.log_file_handler(tmp_path):
         log.info("%s%s", HOSTILE, "A" * 65_536)
     log_in(client, Role.ADMIN)
-    html = client.get("/admin/log").text
+    html = client.get("/admin/log?level=info").text
     (line,) = shown(html)
     assert line.startswith(
         "&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;⟨U+202E⟩dnuora⟨U+001B⟩[31m⟨U+0000⟩⟨U+2066⟩&#39;&amp;AAA"
