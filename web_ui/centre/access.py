@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from werkzeug.datastructures import WWWAuthenticate
@@ -27,6 +27,7 @@ from web_ui.auth.login_throttle import LoginThrottle
 from web_ui.centre.data.calendar import utc_now
 from web_ui.centre.data.day_cache import DayCache
 from web_ui.centre.data.fleet import DeviceNow, Fleet, FleetReader, SiteNow
+from web_ui.centre.oidc.settings import SignInAttempt
 from web_ui.centre.settings import CentreWebSettings
 
 SESSION_COOKIE = "centre-session"
@@ -39,6 +40,16 @@ _MARK = "centre_access"
 View = TypeVar("View", bound=Callable[..., AnyResponse])
 
 
+class SignInProvider(Protocol):
+    """An OpenID Connect provider. See `web_ui.centre.oidc.provider.Provider`."""
+
+    def authorization_url(self, attempt: SignInAttempt, redirect_uri: str) -> str:
+        """Where a person signs in. Raises OidcError."""
+
+    def identity(self, attempt: SignInAttempt, redirect_uri: str, answer_url: str) -> str:
+        """Who signed in. Raises OidcError."""
+
+
 @dataclass(frozen=True, slots=True)
 class CentreContext:
     """What all pages share."""
@@ -47,6 +58,8 @@ class CentreContext:
     reader: FleetReader
     days: DayCache
     throttle: LoginThrottle
+    provider: SignInProvider | None = None
+    """None: people sign in with passwords only."""
 
 
 @dataclass(frozen=True)

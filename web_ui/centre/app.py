@@ -8,12 +8,14 @@ from werkzeug.exceptions import HTTPException
 from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.printable_text import printable
 from web_ui.auth.login_throttle import LoginThrottle
-from web_ui.centre.access import CentreContext, centre_extension, check_marks, public
+from web_ui.centre.access import CentreContext, SignInProvider, centre_extension, check_marks, public
 from web_ui.centre.api.routes import api_error, api_routes
 from web_ui.centre.data.calendar import utc_now
 from web_ui.centre.data.day_cache import DayCache
 from web_ui.centre.data.fleet import FleetReader
 from web_ui.centre.data.refresher import Refresher
+from web_ui.centre.oidc.pages import provider_pages
+from web_ui.centre.oidc.settings import OidcError
 from web_ui.centre.pages.accounts import account_pages
 from web_ui.centre.pages.alerts import alert_pages
 from web_ui.centre.pages.areas import area_pages
@@ -36,18 +38,19 @@ _log = logging.getLogger(__name__)
 
 
 def create_app(settings: CentreWebSettings) -> tuple[Flask, Refresher]:
-    """The application, and what keeps its figures current. The caller runs `run` in a thread and closes it.
+    """The application, and what keeps its figures current. The caller runs `run` in a thread and closes it. Raises OidcError.
 
     The tables of the centre must exist: see `prepare_accounts`.
     """
     app = Flask("web_ui")
     reader, days = FleetReader(settings.database, utc_now), DayCache(settings.database)
-    app.extensions |= centre_extension(CentreContext(settings, reader, days, LoginThrottle()))
+    app.extensions |= centre_extension(CentreContext(settings, reader, days, LoginThrottle(), _provider(settings)))
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "finalize": text_sanitizer.sanitize}
     security_headers.add_security_checks(app, settings.allowed_hosts)
     for blueprint in (
         sign_in_pages,
         second_factor_pages,
+        provider_pages,
         api_token_pages,
         area_pages,
         site_pages,
@@ -67,6 +70,17 @@ def create_app(settings: CentreWebSettings) -> tuple[Flask, Refresher]:
     app.register_error_handler(LedgerError, _database_error)
     check_marks(app)
     return app, Refresher(reader, days, utc_now)
+
+
+def _provider(settings: CentreWebSettings) -> SignInProvider | None:
+    """Raises OidcError if its libraries are missing."""
+    if settings.oidc is None:
+        return None
+    try:
+        from web_ui.centre.oidc.provider import Provider  # noqa: PLC0415  an extra
+    except ImportError as error:
+        raise OidcError(f"{error.name} is missing: pip install 'entrance-kiosk[oidc]'") from error
+    return Provider(settings.oidc)
 
 
 @public

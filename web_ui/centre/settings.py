@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from web_ui.centre.oidc.settings import OidcSettings
+
 
 @dataclass(frozen=True, slots=True)
 class CentreWebSettings:
@@ -24,5 +26,7 @@ class CentreWebSettings:
     """What a machine must know to read /metrics. Empty: the page does not exist."""
     organisation: str = ""
     """Letterhead of printed pages."""
+    oidc: OidcSettings | None = None
+    """A provider that people may sign in with, besides the passwords."""
     case_keys: Path = Path("case-keys")
     """Folder with the keys of the cases of tracing."""

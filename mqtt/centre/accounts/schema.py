@@ -41,6 +41,9 @@ STEPS = (
     );
     CREATE INDEX api_token_account ON api_token (account)
     """,
+    """
+    CREATE TABLE account_identity (account TEXT PRIMARY KEY REFERENCES account (name), identity TEXT NOT NULL UNIQUE)
+    """,
 )
 
 

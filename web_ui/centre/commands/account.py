@@ -5,6 +5,7 @@ import click
 from mqtt.centre.accounts import accounts
 from mqtt.centre.accounts.accounts import AccountChangeError
 from mqtt.centre.accounts.api_tokens import MAX_DAYS, ApiTokenError, create_token, revoke_tokens
+from mqtt.centre.accounts.identities import set_identity
 from mqtt.centre.accounts.roles import Grant, OfficerRole
 from mqtt.centre.accounts.second_factor import has_second_factor, remove_second_factor
 from mqtt.centre.ingest.database import Query
@@ -111,6 +112,21 @@ def remove_second_factor_command(database: str, name: str, *, requested_by: str,
         if not remove_second_factor(query, name):
             raise click.ClickException(f"nothing was changed: {name} has no second factor")
     click.echo(f"{name} has no second factor.")
+
+
+@account.command()
+@click.argument("name")
+@click.argument("identity_text", metavar="IDENTITY")
+@with_reason
+@click.pass_obj
+def identity(database: str, name: str, *, identity_text: str, requested_by: str, reason: str) -> None:
+    """Say what the sign-in provider calls the owner of an account. An empty text takes it away."""
+    try:
+        with audited(database, requested_by, "set-identity", f"{name}: {identity_text or '-'}", reason) as query:
+            set_identity(query, name, identity_text)
+    except AccountChangeError as error:
+        raise click.ClickException(f"nothing was changed: {error}") from error
+    click.echo(f"{name} signs in as {identity_text!r}." if identity_text else f"{name} has no identity.")
 
 
 @account.command(name="token")

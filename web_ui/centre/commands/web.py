@@ -1,6 +1,7 @@
 """`kiosk centre web`: serve the pages of the centre."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +13,7 @@ from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.tracing.cases.schema import prepare_tracing
 from mqtt.printable_text import printable
 from web_ui.centre.commands.case_key_option import CASE_KEYS_OF_POSTGRES, case_keys_folder
+from web_ui.centre.commands.oidc_options import read_provider, with_provider
 from web_ui.centre.serve import run_centre_server
 from web_ui.centre.settings import CentreWebSettings
 
@@ -40,9 +42,11 @@ MIN_TOKEN_LENGTH = 16
     help="Folder with the keys of the cases, as of `kiosk trace`. Default: beside the SQLite file, "
     f"or {CASE_KEYS_OF_POSTGRES}.",
 )
+@with_provider
 @click.pass_obj
 def web(
     database: str,
+    /,
     *,
     host: str,
     port: int,
@@ -52,6 +56,7 @@ def web(
     metrics_token_file: Path | None,
     organisation: str,
     case_keys: Path | None,
+    **provider: Any,
 ) -> None:
     """Serve the pages of city, wards, sites and devices until SIGTERM or Ctrl-C, and print their address."""
     configure_logging()
@@ -64,6 +69,7 @@ def web(
         allowed_hosts=allowed_hosts,
         metrics_token=_read_token(metrics_token_file),
         organisation=organisation,
+        oidc=read_provider(**provider),
         case_keys=case_keys_folder(database, case_keys),
     )
     try:

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from mqtt.centre.accounts import accounts
 from mqtt.centre.accounts.accounts import Account, AccountChangeError
 from mqtt.centre.accounts.api_tokens import read_tokens, revoke_tokens
+from mqtt.centre.accounts.identities import read_identity, set_identity
 from mqtt.centre.accounts.roles import Grant, OfficerRole, Permission
 from mqtt.centre.accounts.second_factor import has_second_factor, remove_second_factor
 from mqtt.centre.ingest.database import Query, open_query
@@ -151,6 +152,13 @@ def _revoke_tokens(query: Query, found: Account) -> None:
     revoke_tokens(query, found.name)
 
 
+def _set_identity(query: Query, found: Account) -> None:
+    _refuse_own(found)
+    identity = request.form.get("identity", "")
+    write_audit(query, "set-identity", f"{found.name}: {identity or '-'}", area=_area_of(found))
+    set_identity(query, found.name, identity)
+
+
 ACTIONS = {
     "add-role": _add_role,
     "remove-role": _remove_role,
@@ -160,6 +168,7 @@ ACTIONS = {
     "end-sessions": _end_sessions,
     "remove-second-factor": _remove_second_factor,
     "revoke-tokens": _revoke_tokens,
+    "identity": _set_identity,
 }
 
 
@@ -222,7 +231,8 @@ def _render_account(
     shown = [(one.address, formatter.date_time(one.created_at), formatter.date_time(one.used_at)) for one in sessions]
     with open_query(centre_context().settings.database) as query:
         is_on, count = has_second_factor(query, found.name), len(read_tokens(query, found.name))
-    row = _account_row(found) | {"has_second_factor": is_on, "tokens": count}
+        identity = read_identity(query, found.name)
+    row = _account_row(found) | {"has_second_factor": is_on, "tokens": count, "identity": identity}
     is_own = found.name == viewer().name
     return render_page(
         "account.html", code=code, account=row, sessions=shown, error=error, detail=detail, is_own=is_own, **_choices()

@@ -42,13 +42,14 @@ def render_page(
     wanted = request.args.get("format", "")
     if table is not None and wanted in FORMATS:
         return _export(table, wanted, audit_area)
-    formatter = page_formatter()
+    formatter, oidc = page_formatter(), centre_context().settings.oidc
     shown = {
         "t": formatter.t,
         "formatter": formatter,
         "language": formatter.language,
         "viewer": current_viewer(),
         "organisation": centre_context().settings.organisation,
+        "provider_name": oidc.shown_name if oidc else "",
         "exports": tuple(FORMATS) if table is not None else (),
         "base": "centre/main.html" if wanted == MAIN_ONLY else "centre/base.html",
         **values,

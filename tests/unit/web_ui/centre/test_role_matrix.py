@@ -81,7 +81,9 @@ ROUTES: dict[tuple[str, str], tuple[set[OfficerRole], dict[str, str]]] = {
     ("POST", "api_tokens.create"): (ALL, {"": "/me/tokens"}),
     ("POST", "api_tokens.revoke"): (ALL, {"": "/me/tokens/1/revoke"}),
 }
-PUBLIC_ROUTES = {"sign_in.sign_in", "second_factor.code", "api.description", "healthz", "static"}
+PUBLIC_ROUTES = {
+    "sign_in.sign_in", "second_factor.code", "provider.begin", "provider.back", "api.description", "healthz", "static",
+}  # fmt: skip
 TOKEN_ROUTES = {"metrics.metrics"}
 """See test_metrics.py."""
 API_ROUTES = {

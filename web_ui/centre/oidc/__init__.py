@@ -1,0 +1,1 @@
+"""Sign-in by an OpenID Connect provider (an extra of this package)."""
