@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 QUICK ?=
 
-.PHONY: help setup demo test test-browser test-clocks test-trixie test-system test-camera test-service test-install test-arm test-gpio test-pi test-power test-brokers test-centre test-flips bundle faults fleet restored-images simulated-year fuzz-centre lint types format bench locale docs docs-site clean
+.PHONY: help setup demo test test-browser test-clocks test-trixie test-system test-camera test-service test-install test-arm test-gpio test-pi test-power test-brokers test-centre test-ward test-flips bundle faults fleet restored-images simulated-year fuzz-centre lint types format bench locale docs docs-site clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,10 @@ test-brokers: .venv/.ready  ## clusters of RabbitMQ and NATS, their nodes killed
 CENTRE_ARGS ?=
 test-centre: .venv/.ready  ## the packages of centre and broker in containers: install, init, a record, backup, restore, PostgreSQL (root, apt; CENTRE_ARGS="--suites trixie")
 	@$(SYSTEM_TEST) centre $(CENTRE_ARGS)
+
+WARD_ARGS ?=
+test-ward: .venv/.ready  ## the tutorial "a ward from nothing": its commands in three empty machines, up to the first passage (root, apt)
+	@$(SYSTEM_TEST) ward $(WARD_ARGS)
 
 BUNDLE_ARGS ?=
 bundle: .venv/.ready  ## a signed folder of packages to install from, for a stick or a web server: dist/entrance-kiosk-VERSION (BUNDLE_ARGS="--machines aarch64 x86_64")

@@ -7,7 +7,7 @@ from typing import Any
 
 DOCS = Path(__file__).parents[1]
 SECTIONS = {
-    "Tutorial": ["tutorial.md"],
+    "Tutorial": ["tutorial.md", "ward-from-nothing.md"],
     "How-to guides": ["how-to"],
     "Reference": ["reference"],
     "Supervision": ["supervision"],

@@ -39,17 +39,20 @@ def alone() -> Iterator[None]:
 
 
 class Container:
-    """One machine; `boot` and `cut` (or `power_off`) again and again. There is no network in it but loopback."""
+    """One machine; `boot` and `cut` (or `power_off`) again and again."""
 
-    def __init__(self, name: str, disk: Disk, groups: Groups | None, binds: dict[Path, str]) -> None:
+    def __init__(
+        self, name: str, disk: Disk, groups: Groups | None, binds: dict[Path, str], *, network: str | None = None
+    ) -> None:
         """`name`: no other running container's. `disk`: attached. `groups`: where it is not the only one.
-        `binds`: folder of this machine -> where in there, read-only.
+        `binds`: folder of this machine -> where in there, read-only. `network`: a network namespace. None: loopback only.
         """
         self._name = name
         self.root = disk.mounted
         """Its disk, as this machine sees it."""
         self._disk = disk
         self._groups = groups
+        self._network = f"--network-namespace-path=/run/netns/{network}" if network else "--private-network"
         self._console = disk.mounted.parent / "console"
         self._binds = [f"--bind-ro={path}:{seen}" for path, seen in binds.items()]
         self._nspawn: subprocess.Popen[bytes] | None = None
@@ -57,7 +60,7 @@ class Container:
     def boot(self) -> float:
         """Power on; seconds until systemd says that everything was started."""
         began_s = time.monotonic()
-        settings = ["--private-network", "--register=no", "--keep-unit", "--resolv-conf=off", "--timezone=off"]
+        settings = [self._network, "--register=no", "--keep-unit", "--resolv-conf=off", "--timezone=off"]
         quiet = [
             "--quiet",
             "--boot",
