@@ -5,6 +5,7 @@ until the centre knew that the kiosk was back. Exit status 1 if a kiosk stayed w
 """
 
 import argparse
+import itertools
 import json
 import random
 import sys
@@ -34,6 +35,7 @@ CASES: dict[str, dict[str, object]] = {
     "dead-camera": {"camera.source": "webcam:63"},
 }
 GOOD = {"access.capacity": 77}
+_UNIQUE = itertools.count(100)
 START_S, BACK_S = 120.0, 230.0
 _PAUSE = threading.Event()
 
@@ -125,9 +127,9 @@ def try_bad(fleet: Fleet, kiosk: Kiosk, case: str, kill_after_s: float | None = 
     """A change that does not work is rolled back and reported. `kill_after_s`: the process is killed in its trial."""
     before = fleet.report(kiosk.name)
     assert before is not None
-    values = {**GOOD, **CASES[case]} if before.sha256 == values_sha256(GOOD) else dict(CASES[case])
-    fleet.want(kiosk.name, dict(CASES[case]))
-    wanted, begun_s = values_sha256(values), time.monotonic()
+    bad = {**CASES[case], "access.capacity": next(_UNIQUE)}  # what failed once is not sent again
+    fleet.want(kiosk.name, bad)
+    wanted, begun_s = values_sha256(bad), time.monotonic()
     if kill_after_s is not None:
         _PAUSE.wait(kill_after_s)
         kiosk.process.kill()
@@ -140,6 +142,7 @@ def try_bad(fleet: Fleet, kiosk: Kiosk, case: str, kill_after_s: float | None = 
     ok = came_back is not None and found.sha256 == before.sha256 and kiosk.process.is_running
     took_s = None if came_back is None else round(time.monotonic() - begun_s, 1)
     fleet.take_back(kiosk.name, list(CASES[case]))
+    fleet.want(kiosk.name, dict(GOOD))
     name = case if kill_after_s is None else f"{case}, killed after {kill_after_s:.1f} s"
     return {"case": name, "kiosk": kiosk.name, "seconds": took_s, "code": found.code, "detail": found.detail, "ok": ok}
 

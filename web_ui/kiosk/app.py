@@ -20,6 +20,7 @@ from web_ui.kiosk.pages import kiosk_view, public
 from web_ui.kiosk.pages.admin.audit import audit_page
 from web_ui.kiosk.pages.admin.camera_aiming import LIVE_LOOKS_EXTENSION, LiveLooks, aiming_page
 from web_ui.kiosk.pages.admin.configuration import settings_page
+from web_ui.kiosk.pages.admin.configuration_change import change_page
 from web_ui.kiosk.pages.admin.events import events_page
 from web_ui.kiosk.pages.admin.guards import guards_page
 from web_ui.kiosk.pages.admin.home import admin_pages
@@ -88,6 +89,7 @@ def _add_admin_pages(app: Flask, folder: Path) -> None:
         aiming_page,
         log_page,
         settings_page,
+        change_page,
         support_page,
     )
     for blueprint in (login_pages, guard_actions, admin_pages, *device_pages):

@@ -10,12 +10,16 @@ from kiosk.app.control_socket import (
     AcknowledgeReleaseCommand,
     AdmitCommand,
     CapturePreviewCommand,
+    CheckConfigurationCommand,
     Command,
     CommandRejectedError,
     ControlServer,
+    KeepConfigurationCommand,
     PauseCommand,
     ReleaseQuarantineCommand,
+    RollBackConfigurationCommand,
     ShowSignalCommand,
+    TryConfigurationCommand,
     UndoCommand,
 )
 
@@ -39,6 +43,10 @@ class FakeControlServer:
             ReleaseQuarantineCommand,
             CapturePreviewCommand,
             AcknowledgeReleaseCommand,
+            CheckConfigurationCommand,
+            TryConfigurationCommand,
+            KeepConfigurationCommand,
+            RollBackConfigurationCommand,
         )
         self._control = ControlServer(run_dir, dict.fromkeys(kinds, self._keep))
         self._stop = threading.Event()
