@@ -23,7 +23,7 @@ from kiosk.system.clock import SystemClock
 from mqtt.connection import Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
 from mqtt.topics import DeviceTopics
-from tests.benchmarks.parts import delivery_centre
+from tests.benchmarks.parts import delivery_centre, hostile_device
 from tests.benchmarks.table import Row, goal_row
 from tests.fakes.data.access_events import an_event
 from tests.fakes.processes.broker import Broker, free_port
@@ -258,6 +258,7 @@ def run(quick: bool) -> list[Row]:
     try:
         rows = recording(folder, quick=quick) + draining(folder, quick=quick)
         rows += delivery_centre.whole_way(folder, quick=quick) + delivery_centre.centre_rows(quick=quick)
+        rows += hostile_device.rows(quick=quick)
         return rows + delivery_centre.memory(folder, quick=quick) + delivery_centre.presence(folder, quick=quick)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
@@ -43,12 +43,14 @@ _parse_topic = lru_cache(maxsize=20_000)(topics.parse_topic)
 """A fleet has few topics and many messages."""
 BACKOFF_FIRST_S = 1.0
 BACKOFF_LAST_S = 5.0
+JUST_CONNECTED = timedelta(seconds=60)
+"""Before a centre that subscribes. Each device then sent its first health message, which is answered too."""
 LEDGER_BACKOFF_LAST_S = 5.0
 """A database that comes back is used within this time."""
-MAX_WAITING = 5000
-"""Messages in memory."""
 UNSTORABLE = "unstorable"
 """Reason of a valid message that the ledger cannot store. It would be an error of the centre."""
+TOO_MANY_WAITING = "too-many-waiting"
+"""Reason of a message that was dropped, because its device sends faster than the protocol permits."""
 
 
 @dataclass(slots=True)
@@ -196,6 +198,7 @@ class Collector:
         batch = self._next_batch or self._take_batch()
         self._next_batch = None
         if batch is None:
+            self._acknowledge(connection, [])
             return
         committing = self._executor.submit(self._commit, batch)
         try:
@@ -236,7 +239,7 @@ class Collector:
 
     def _receive(self, connection: Connection, timeout_s: float) -> None:
         """Also while messages wait, so that the inbox can be fair. The broker limits how many are not acknowledged."""
-        if len(self._inbox) > MAX_WAITING:
+        if self._inbox.is_full:
             return
         for event in connection.process(timeout_s):
             if isinstance(event, Connected):
@@ -277,6 +280,9 @@ class Collector:
     def _take_batch(self) -> _Batch | None:
         """The messages of the next transaction, and whom to answer. None where there is nothing to do."""
         batch = self._parse_batch(self._inbox.take())
+        for device, count in self._inbox.take_dropped().items():
+            log.warning("%s: %d messages were dropped: it sends faster than its receipts permit", printable(device), count)
+            batch.contents.invalid[TOO_MANY_WAITING] += count
         if not self._ready:
             return None if batch.is_empty() else batch
         now_s = self._clock()
@@ -300,14 +306,18 @@ class Collector:
         """The guaranteed order: COMMIT, then PUBACK to the broker, then the receipt to the device."""
         for key, rejected in recorded.rejected.items():
             log.warning("%s: %s", key.device.source, _describe_rejected(rejected))
-        for incoming in self._inbox.finish(batch.incoming):
-            if incoming.qos:
-                connection.acknowledge(incoming)
+        self._acknowledge(connection, batch.incoming)
         for message in receipt_messages(batch.contents.messages, recorded, batch.rates):
             connection.publish(message)
         events = sum(len(message.events) for message in batch.contents.messages)
         self._backlog.on_committed(events, batch.probes, self._clock())
         self._inbox.on_committed(batch.incoming, batch.commit_s)
+
+    def _acknowledge(self, connection: Connection, messages: list[IncomingMessage]) -> None:
+        """These are done: acknowledge what may be acknowledged now, also what was dropped."""
+        for incoming in self._inbox.finish(messages):
+            if incoming.qos:
+                connection.acknowledge(incoming)
 
     def _on_subscribed(self, connection: Connection, event: Subscribed) -> None:
         rejected = set(event.rejected_filters)
@@ -347,7 +357,7 @@ class Collector:
             elif kind is TopicKind.STATE:
                 state = StateMessage.from_payload(incoming.payload)
                 contents.add_state(ReceivedState(device, state, now))
-                if state.epoch is not None and state.state != "offline" and not incoming.retain:
+                if state.epoch is not None and state.state != "offline" and _has_just_connected(incoming, state, now):
                     batch.greeted.add(StreamKey(device, state.epoch))
             elif kind is TopicKind.HEALTH:
                 contents.add_health(ReceivedHealth(device, HealthMessage.from_payload(incoming.payload), now))
@@ -377,6 +387,13 @@ class Collector:
                 log.info("could not publish offline: %s", error)
             self._connection.close()
         self._connection, self._ready = None, False
+
+
+def _has_just_connected(incoming: IncomingMessage, state: StateMessage, now: datetime) -> bool:
+    """A retained state is of a device that connected before the centre did, as after the death of a broker, or long ago."""
+    if not incoming.retain:
+        return True
+    return state.connected_at is not None and abs(now - state.connected_at) < JUST_CONNECTED
 
 
 def share_prefix(group: str | None) -> str:

@@ -3,8 +3,8 @@
 A device that floods the centre delays itself. A device that comes back with a day's events delays nothing that happens now.
 """
 
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 
 from mqtt.connection import IncomingMessage
 
@@ -17,11 +17,15 @@ COMMIT_S = 0.25
 BATCH_MESSAGES = 1000
 SHARE_BYTES = 64_000
 """Payload bytes of one device in a transaction, while other devices send too. At least one message."""
-SHARE_MESSAGES = 100
+SHARE_MESSAGES = 50
 LARGE_BYTES = 8_000
 """A larger message has many events: it is part of a backlog. States and healths are smaller."""
 LARGE_SHARE = 0.25
 """Of a transaction this part is for large messages, however many small ones wait."""
+MAX_DEVICE_MESSAGES, MAX_DEVICE_BYTES = 1500, 2_000_000
+"""Of one device that wait, while other devices send too. The product's devices have at most 1,000 events without a receipt."""
+MAX_BYTES = 32_000_000
+"""Payload bytes that wait, of all devices."""
 RECENT_TURNS = 50
 """A device that sent something during so many transactions may send again at any moment."""
 
@@ -46,37 +50,77 @@ class FairInbox:
         self._last_turns: dict[str, int] = {}
         """When each device sent something, the newest last."""
         self._count = 0
+        self._bytes = 0
+        self._device_bytes: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return self._count
+
+    @property
+    def is_full(self) -> bool:
+        """So much waits that no more should be read."""
+        return self._bytes >= MAX_BYTES
 
     def oldest_wait_s(self, now_s: float) -> float:
         """For how long the oldest message without a commit has been here. Few live ones wait so long, but they come first."""
         return now_s - self._unacknowledged[0][1] if self._unacknowledged else 0.0
 
     def add(self, incoming: IncomingMessage, now_s: float = 0.0) -> None:
-        """Add a message that arrived now (monotonic)."""
-        device = incoming.topic.rpartition("/")[0]
+        """Add a message that arrived now (monotonic).
+
+        It is dropped where too many of its device wait: acknowledged to the broker in its turn, and never taken. It has no receipt
+        then, so a device that keeps to the protocol sends its events again.
+        """
+        device = _device(incoming)
+        self._unacknowledged.append((incoming, now_s))
+        if self._has_too_many(device) and not self._is_alone():
+            self._done.add(id(incoming))
+            self._dropped[device] += 1
+            return
         queues = self._large if len(incoming.payload) > LARGE_BYTES else self._small
         queues.setdefault(device, deque()).append(incoming)
         self._last_turns.pop(device, None)
         self._last_turns[device] = self._turn
-        self._unacknowledged.append((incoming, now_s))
         self._count += 1
+        self._bytes += len(incoming.payload)
+        self._device_bytes[device] += len(incoming.payload)
+
+    def take_dropped(self) -> Mapping[str, int]:
+        """How many messages were dropped since the last call, by the topic of the device."""
+        found, self._dropped = self._dropped, Counter()
+        return found
+
+    def _has_too_many(self, device: str) -> bool:
+        count = len(self._small.get(device, ())) + len(self._large.get(device, ()))
+        return count >= MAX_DEVICE_MESSAGES or self._device_bytes[device] >= MAX_DEVICE_BYTES
+
+    def _is_alone(self) -> bool:
+        """Whether one device at most sends at present."""
+        return len(self._last_turns) <= 1 and len({*self._last_turns, *self._small, *self._large}) == 1
 
     def take(self) -> list[IncomingMessage]:
         """The messages of the next transaction."""
         self._turn += 1
         while self._last_turns and next(iter(self._last_turns.values())) < self._turn - RECENT_TURNS:
             self._last_turns.pop(next(iter(self._last_turns)))
-        is_alone = len(self._last_turns) <= 1 and len({*self._last_turns, *self._small, *self._large}) == 1
+        is_alone = self._is_alone()
         reserved = min(LARGE_SHARE * BATCH_BYTES, self.large_bytes) if self._large else 0
         messages = BATCH_MESSAGES * (1 - LARGE_SHARE) if self._large else BATCH_MESSAGES
         small = _take(self._small, BATCH_BYTES - reserved, messages, is_alone=is_alone)
         room = max(reserved, self.large_bytes - sum(len(one.payload) for one in small))
         large = _take(self._large, room, BATCH_MESSAGES - len(small), is_alone=is_alone)
-        self._count -= len(small) + len(large)
-        return small + large
+        taken = small + large
+        self._count -= len(taken)
+        for one in taken:
+            self._remove_bytes(_device(one), len(one.payload))
+        return taken
+
+    def _remove_bytes(self, device: str, size: int) -> None:
+        self._bytes -= size
+        self._device_bytes[device] -= size
+        if self._device_bytes[device] <= 0:
+            del self._device_bytes[device]
 
     def finish(self, messages: list[IncomingMessage]) -> list[IncomingMessage]:
         """These are done. Returns the messages that may be acknowledged now."""
@@ -101,7 +145,13 @@ class FairInbox:
         self._large.clear()
         self._unacknowledged.clear()
         self._done.clear()
-        self._count = 0
+        self._device_bytes.clear()
+        self._count = self._bytes = 0
+
+
+def _device(incoming: IncomingMessage) -> str:
+    """The topic of its device."""
+    return incoming.topic.rpartition("/")[0]
 
 
 def _take(waiting: Queues, max_bytes: float, max_messages: float, *, is_alone: bool) -> list[IncomingMessage]:

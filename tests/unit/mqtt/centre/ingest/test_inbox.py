@@ -9,6 +9,9 @@ from mqtt.centre.ingest.inbox import (
     LARGE_BYTES,
     LARGE_SHARE,
     LEAST_LARGE_BYTES,
+    MAX_BYTES,
+    MAX_DEVICE_BYTES,
+    MAX_DEVICE_MESSAGES,
     MOST_LARGE_BYTES,
     SHARE_BYTES,
     FairInbox,
@@ -111,3 +114,38 @@ def test_the_next_transactions_have_what_fits_into_the_time_of_a_commit() -> Non
         assert inbox.large_bytes == fitting
     inbox.on_committed([message(1)], 10.0)
     assert inbox.large_bytes == 300_000, "a few bytes say nothing"
+
+
+def test_of_a_device_that_sends_without_end_only_so_many_messages_wait_while_another_one_sends() -> None:
+    inbox = FairInbox()
+    inbox.add(message(2))
+    flood = [message(1) for _ in range(3 * MAX_DEVICE_MESSAGES)]
+    for one in flood:
+        inbox.add(one)
+    assert len(inbox) == MAX_DEVICE_MESSAGES + 1
+    assert inbox.take_dropped() == {"entrance/v1/dong-ba/gate-1": 2 * MAX_DEVICE_MESSAGES}
+    assert not inbox.take_dropped()
+    late = message(2)
+    inbox.add(late)
+    acknowledged: list[IncomingMessage] = []
+    while inbox:
+        acknowledged += inbox.finish(inbox.take())
+    assert len(acknowledged) == len(flood) + 2, "what was dropped is acknowledged too"
+    assert acknowledged[1:-1] == flood
+    assert acknowledged[-1] is late
+    inbox.add(message(1))
+    assert len(inbox) == 1, "it may send again"
+
+
+def test_the_size_of_what_waits_is_limited_too_and_a_device_alone_is_not_limited() -> None:
+    inbox, alone = FairInbox(), FairInbox()
+    inbox.add(message(2))
+    for number in range(100):
+        inbox.add(message(1, 256_000))
+        alone.add(message(1, 256_000))
+        assert alone.is_full == (number * 256_000 + 256_000 >= MAX_BYTES)
+    assert len(inbox) == 1 + -(-MAX_DEVICE_BYTES // 256_000)
+    assert len(alone) == 100
+    while alone:
+        alone.finish(alone.take())
+    assert not alone.is_full
