@@ -1,8 +1,9 @@
 """`kiosk pki`: certificates of broker, centre and devices, and the key that signs commands."""
 
 import json
+import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kiosk.core import file_names
 from kiosk.credentials.issuing import key_files
 from kiosk.credentials.issuing.output_files import write_output
-from mqtt.broker.certificates import CertificateAuthority, CertificateUse, PkiError, dotted_name
+from kiosk.system import atomic_files
+from mqtt.broker.certificates import CertificateAuthority, CertificateUse, dotted_name
+from mqtt.broker.key_password import load_authority_key, unlocked_pem
+from mqtt.broker.pki_error import LockedKeyError, PkiError
 from mqtt.broker.rabbitmq.definitions import definitions
 from mqtt.topics import DeviceTopics
 
@@ -26,6 +30,10 @@ CENTRE_NAME = "centre"
 folder_option = click.option(
     "--folder", type=click.Path(path_type=Path, file_okay=False), default=Path("pki"), show_default=True,
     help="Where the authority and its certificates lie.",
+)  # fmt: skip
+password_option = click.option(
+    "--password-file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="First line: the password of ca.key, where it has one. A terminal asks for it.",
 )  # fmt: skip
 days_option = click.option("--days", type=click.IntRange(1, 3650), default=DEVICE_DAYS, show_default=True)
 
@@ -47,10 +55,28 @@ def _one_sentence() -> Iterator[None]:
         raise click.ClickException(f"{error}.") from error
 
 
-def _issue(folder: Path, name: str, use: CertificateUse, days: int, hosts: Sequence[str] = ()) -> None:
+def open_authority(folder: Path, password_file: Path | None) -> CertificateAuthority:
+    """The authority. A locked key without a password file is opened with what a person types. Raises PkiError, KeyFileError."""
+    password = key_files.read_password(password_file)
+    try:
+        return CertificateAuthority(folder, password)
+    except LockedKeyError:
+        if not sys.stdin.isatty():
+            raise
+    return CertificateAuthority(folder, typed_password(folder / "ca.key"))
+
+
+def typed_password(path: Path) -> bytes:
+    """Ask at the terminal."""
+    return str(click.prompt(f"Password of {path}", hide_input=True)).encode()
+
+
+def _issue(
+    open_: Callable[[], CertificateAuthority], name: str, use: CertificateUse, days: int, hosts: Sequence[str] = ()
+) -> None:
     """Issue a certificate and print where it is."""
     with _one_sentence():
-        issued = CertificateAuthority(folder).issue(name, use, _now(), days, hosts)
+        issued = open_().issue(name, use, _now(), days, hosts)
     key = issued.path.with_suffix(".key")
     click.echo(f"{issued.name}: {issued.path}, {key}; good until {issued.not_after_at:%Y-%m-%d}")
 
@@ -74,19 +100,21 @@ def init(folder: Path, name: str) -> None:
 @pki.command()
 @click.argument("hosts", nargs=-1, required=True)
 @folder_option
+@password_option
 @days_option
-def broker(hosts: tuple[str, ...], folder: Path, days: int) -> None:
+def broker(hosts: tuple[str, ...], folder: Path, password_file: Path | None, days: int) -> None:
     """For the broker, reachable at HOSTS (names or addresses)."""
-    _issue(folder, BROKER_NAME, CertificateUse.SERVER, days, hosts)
+    _issue(lambda: open_authority(folder, password_file), BROKER_NAME, CertificateUse.SERVER, days, hosts)
 
 
 @pki.command()
 @click.argument("hosts", nargs=-1, required=True)
 @folder_option
+@password_option
 @days_option
-def web(hosts: tuple[str, ...], folder: Path, days: int) -> None:
+def web(hosts: tuple[str, ...], folder: Path, password_file: Path | None, days: int) -> None:
     """For the pages of the centre, reachable at HOSTS (names or addresses)."""
-    _issue(folder, WEB_NAME, CertificateUse.SERVER, days, hosts)
+    _issue(lambda: open_authority(folder, password_file), WEB_NAME, CertificateUse.SERVER, days, hosts)
 
 
 @pki.command()
@@ -94,22 +122,47 @@ def web(hosts: tuple[str, ...], folder: Path, days: int) -> None:
     "--number", type=click.IntRange(2, 4), help="For a further centre of a group: its name is then centre-NUMBER."
 )
 @folder_option
+@password_option
 @days_option
-def centre(number: int | None, folder: Path, days: int) -> None:
+def centre(number: int | None, folder: Path, password_file: Path | None, days: int) -> None:
     """For the centre. Each centre needs a certificate of its own: the broker allows one connection for each."""
-    _issue(folder, f"{CENTRE_NAME}-{number}" if number else CENTRE_NAME, CertificateUse.CLIENT, days)
+    _issue(
+        lambda: open_authority(folder, password_file),
+        f"{CENTRE_NAME}-{number}" if number else CENTRE_NAME,
+        CertificateUse.CLIENT,
+        days,
+    )
 
 
 @pki.command()
 @click.argument("site")
 @click.argument("device")
 @folder_option
+@password_option
 @days_option
-def device(site: str, device: str, folder: Path, days: int) -> None:
+def device(site: str, device: str, folder: Path, password_file: Path | None, days: int) -> None:
     """For the kiosk DEVICE at SITE, as in its configuration."""
     with _one_sentence():
         branch = DeviceTopics("entrance", site, device)
-    _issue(folder, f"{branch.site}/{branch.device}", CertificateUse.CLIENT, days)
+    _issue(lambda: open_authority(folder, password_file), f"{branch.site}/{branch.device}", CertificateUse.CLIENT, days)
+
+
+@pki.command()
+@click.argument("source", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+@password_option
+def unlock(source: Path, target: Path, password_file: Path | None) -> None:
+    """Write the locked key SOURCE without its password to TARGET, for the enrolment service, which runs without a person.
+
+    TARGET gets the owner of its folder, and only they can read it. A file that exists is not replaced.
+    """
+    if target.exists():
+        raise click.ClickException(f"{target} exists. A key is never overwritten.")
+    with _one_sentence():
+        password = key_files.read_password(password_file) or (typed_password(source) if sys.stdin.isatty() else None)
+        pem = unlocked_pem(load_authority_key(source, password))
+        atomic_files.write_file(target, pem, mode=0o600, owner_of_folder=True)
+    click.echo(f"{target}: readable by the owner of its folder alone.")
 
 
 @pki.command(name="fleet-key")
@@ -127,13 +180,14 @@ def fleet_key(folder: Path) -> None:
 
 @pki.command(name="list")
 @folder_option
+@password_option
 @click.option(
     "--within-days", type=int, help="Only certificates that expire this soon. Exit status 1 if there are any."
 )
-def list_(folder: Path, within_days: int | None) -> None:
+def list_(folder: Path, password_file: Path | None, within_days: int | None) -> None:
     """What was issued, and until when it is good."""
     with _one_sentence():
-        found = CertificateAuthority(folder).issued()
+        found = open_authority(folder, password_file).issued()
     if within_days is not None:
         found = [
             certificate
@@ -151,10 +205,11 @@ def list_(folder: Path, within_days: int | None) -> None:
 @pki.command()
 @click.argument("certificate", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @folder_option
-def revoke(certificate: Path, folder: Path) -> None:
+@password_option
+def revoke(certificate: Path, folder: Path, password_file: Path | None) -> None:
     """Shut out the holder of CERTIFICATE: copy crl.pem to the broker afterwards and restart it."""
     with _one_sentence():
-        authority = CertificateAuthority(folder)
+        authority = open_authority(folder, password_file)
         known = {issued.path.resolve(): issued for issued in authority.issued()}
     found = known.get(certificate.resolve())
     if found is None:
@@ -166,10 +221,11 @@ def revoke(certificate: Path, folder: Path) -> None:
 
 @pki.command()
 @folder_option
+@password_option
 @click.option("--topic-prefix", default="entrance", show_default=True, help="First level of every topic.")
-def rabbitmq(folder: Path, topic_prefix: str) -> None:
+def rabbitmq(folder: Path, password_file: Path | None, topic_prefix: str) -> None:
     """Print the users of a RabbitMQ cluster and their rights: definitions.json. A revoked certificate has no user."""
     with _one_sentence():
-        found = CertificateAuthority(folder).issued()
+        found = open_authority(folder, password_file).issued()
     users = {dotted_name(one.name) for one in found if not one.revoked and one.name not in (BROKER_NAME, WEB_NAME)}
     click.echo(json.dumps(definitions(users, topic_prefix), indent=1))

@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from mqtt.broker.certificate_errors import UNREADABLE_CERTIFICATE
+from mqtt.broker.key_password import load_authority_key
+from mqtt.broker.pki_error import PkiError
 
 CA_VALID_DAYS = 3650
 CRL_VALID_DAYS = 3650
@@ -25,10 +27,6 @@ CLOCK_SKEW = timedelta(days=1)
 """Certificates start earlier by this, so that a peer with a slow clock accepts them."""
 
 PrivateKey = ec.EllipticCurvePrivateKey
-
-
-class PkiError(Exception):
-    """The command failed. The text says what to do."""
 
 
 class CertificateUse(Enum):
@@ -52,23 +50,20 @@ class IssuedCertificate:
 class CertificateAuthority:
     """A folder with ca.pem, ca.key (keep it offline), crl.pem, and all issued certificates."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open an existing folder. Raises PkiError."""
+    def __init__(self, folder: Path, password: bytes | None = None) -> None:
+        """Open an existing folder. `password`: of ca.key, where it has one. Raises PkiError, LockedKeyError without a password."""
         self.folder = folder
         try:
             self.certificate = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
-            key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
+            self._key = load_authority_key(folder / "ca.key", password)
             self._crl = x509.load_pem_x509_crl((folder / "crl.pem").read_bytes())
             certified = self.certificate.public_key()
         except OSError as error:
             raise PkiError(f"{error.filename}: {error.strerror}; `kiosk pki init` makes an authority") from error
         except UNREADABLE_CERTIFICATE as error:
             raise PkiError(f"{folder}: contains no valid authority: {error}") from error
-        if not isinstance(key, PrivateKey):
-            raise PkiError(f"{folder / 'ca.key'}: is not an EC key")
-        if certified != key.public_key():
+        if certified != self._key.public_key():
             raise PkiError(f"{folder / 'ca.key'}: is not the key of ca.pem")
-        self._key = key
 
     @classmethod
     def create(cls, folder: Path, name: str, now: datetime, days: int = CA_VALID_DAYS) -> "CertificateAuthority":

@@ -33,7 +33,8 @@ from kiosk.enrolment.certificate_check import BUNDLE_CONTEXT, CheckError, check_
 from kiosk.enrolment.device_key import DeviceKeyError, make_request
 from kiosk.enrolment.est_client import _certificates as certificates_of_answer
 from kiosk.enrolment.service_port import ServiceAnswerError
-from mqtt.broker.certificates import CertificateAuthority, PkiError
+from mqtt.broker.certificates import CertificateAuthority
+from mqtt.broker.pki_error import PkiError
 from mqtt.centre.enrolment.certificate_request import CertificateRequestError, parse_request
 from mqtt.centre.enrolment.settings import authority_fingerprint
 from mqtt.centre.tracing.keys.private_keys import PrivateKeyError, load_private_key

@@ -8,7 +8,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from mqtt.broker.certificates import CertificateAuthority, PkiError
+from mqtt.broker.certificates import CertificateAuthority
+from mqtt.broker.pki_error import PkiError
 from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit
 from mqtt.centre.enrolment import device_certificates, invitations
 from mqtt.centre.enrolment.bundle import bundle_payload, sign_bundle

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 import mqtt.broker
 from kiosk.cli.pki import pki
 from mqtt import topics
-from mqtt.broker.certificates import CertificateAuthority, CertificateUse, PkiError
+from mqtt.broker.certificates import CertificateAuthority, CertificateUse
+from mqtt.broker.pki_error import PkiError
 from mqtt.connection import (
     Acknowledged,
     BrokerConnectionError,

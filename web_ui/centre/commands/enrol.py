@@ -12,7 +12,7 @@ from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.core.ports import KioskError
 from kiosk.enrolment.invitation_code import WifiNetwork
 from kiosk.system.logs import configure_logging
-from mqtt.broker.certificates import PkiError
+from mqtt.broker.pki_error import PkiError
 from mqtt.centre.enrolment import invitations
 from mqtt.centre.enrolment.invitations import Invitation, InvitationError, InvitationState
 from mqtt.centre.enrolment.key_words import key_words, same_words

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from kiosk.enrolment.invitation_code import InvitationCodeError
-from mqtt.broker.certificates import PkiError
+from mqtt.broker.pki_error import PkiError
 from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit
 from mqtt.centre.enrolment.invitations import InvitationError
 from mqtt.centre.enrolment.schema import prepare_enrolment, wait_for_writers

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from kiosk.cli.centre.option_file import apply_table
+from kiosk.cli.pki import open_authority
 from kiosk.config.addresses import split_host_port
 from kiosk.system import atomic_files
 from mqtt.broker.certificates import CertificateAuthority, dotted_name
@@ -92,7 +93,7 @@ def lock_out(database: str, name: str, revocation: Revocation, requested_by: str
     now = datetime.now(UTC)
     with enrolment_query(database) as query:
         write_entry(query, requested_by, "revoke-device", name, reason)
-        authority = CertificateAuthority(revocation.pki_folder)
+        authority = open_authority(revocation.pki_folder, None)
         device_certificates.revoke_device(query, site, device, by=requested_by, why=reason, now=now)
         invitations.end_invitations(query, site, device)
         serials = [one.serial for one in authority.issued() if one.name == name and one.not_after_at > now]

@@ -20,6 +20,7 @@ from kiosk.cli.centre.setup.answers import SetupAnswers
 from kiosk.core import file_names
 from kiosk.credentials.issuing.key_files import public_key_pem
 from mqtt.broker.certificates import CertificateAuthority, CertificateUse
+from mqtt.broker.key_password import locked_pem
 
 SERVER_DAYS = 730
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -39,6 +40,7 @@ def make_keys(answers: SetupAnswers, scratch: Path, now: datetime) -> MadeKeys:
     """All keys and certificates. `scratch`: an empty folder for the authority, which the caller deletes. Raises PkiError."""
     files = _certificates(answers, scratch, now)
     password = answers.password.encode()
+    files[offline_names.LOCKED_AUTHORITY_KEY] = locked_pem(files["ca.key"], password)
     root = Ed25519PrivateKey.generate()
     files[file_names.ROOT_PRIVATE_KEY] = root.private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password)

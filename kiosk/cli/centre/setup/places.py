@@ -93,7 +93,8 @@ def server_files(
 def offline_files(places: SetupPlaces, made: dict[str, bytes]) -> Iterator[PlannedFile]:
     """The files of the offline folder. A stick with FAT has no modes: the folder itself is the protection."""
     pki = places.offline / offline_names.AUTHORITY_FOLDER
-    for name in (file_names.CA_CERTIFICATE, "ca.key", "crl.pem", "broker.pem", "centre.pem", "web.pem"):
+    yield PlannedFile(pki / "ca.key", made[offline_names.LOCKED_AUTHORITY_KEY], 0o600)
+    for name in (file_names.CA_CERTIFICATE, "crl.pem", "broker.pem", "centre.pem", "web.pem"):
         yield PlannedFile(pki / name, made[name], 0o600)
     rest = {
         file_names.ROOT_PRIVATE_KEY,

@@ -17,7 +17,7 @@ from kiosk.cli.centre.setup.release_key import ReleaseKeyError
 from kiosk.cli.centre.setup.sheet import KeyPlace, SheetFacts
 from kiosk.cli.centre.setup.writing import WritingError, is_known, remove, write_files
 from kiosk.core import file_names
-from mqtt.broker.certificates import PkiError
+from mqtt.broker.pki_error import PkiError
 from mqtt.centre.accounts.accounts import AccountChangeError
 from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.printable_text import printable

@@ -1,0 +1,9 @@
+"""Errors of the commands of the authority."""
+
+
+class PkiError(Exception):
+    """The command failed. The text says what to do."""
+
+
+class LockedKeyError(PkiError):
+    """The key of the authority has a password, and none was given."""
