@@ -191,7 +191,8 @@ class ConfigurationControl:
 
     def _try(self, overlay: Overlay, author: Author, *, needs_receipt: bool) -> None:
         """Raises ChangeRefusedError, and ConfigError if the file cannot be read."""
-        now_at, tree = self._clock.now().utc_at, read_tree(self._path)
+        now, tree = self._clock.now(), read_tree(self._path)
+        now_at = now.utc_at
         candidate = Trial(overlay, author, now_at, tuple(sorted(self._last_seen.failing)), needs_receipt)
         state = replace(self._state, device=self._device, counter=max(self._state.counter, overlay.counter))
         errors = check_values(overlay.values, tree)
@@ -201,7 +202,7 @@ class ConfigurationControl:
         if settings_of_tree(merge(tree, overlay.values), self._path) == self._settings:
             self._write_or_refuse(document.adopt(state, overlay, author, now_at))
             return
-        self._write_or_refuse(document.begin(state, candidate))
+        self._write_or_refuse(document.begin(state, candidate, self._boot_id, now.monotonic_s))
         log.warning("a configuration is on trial: %s %s", author.place, author.who)
         self._restart = True
 

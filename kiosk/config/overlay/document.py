@@ -47,7 +47,7 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """An overlay that is tried. `boot_id`, `boots`, `starts` and `deadline_s` are set when the daemon starts with it."""
+    """An overlay that is tried. `boots` and `starts` are counted when the daemon starts with it."""
 
     overlay: Overlay
     author: Author
@@ -57,6 +57,7 @@ class Trial:
     needs_receipt: bool = True
     """The centre answered before the trial."""
     boot_id: str = ""
+    """The boot in which it was asked for, or last started."""
     boots: int = 0
     starts: int = 0
     """In this boot."""
@@ -113,9 +114,9 @@ class OverlayState:
         return self.trial.overlay if self.trial and self.trial.is_started else self.in_force
 
 
-def begin(state: OverlayState, trial: Trial) -> OverlayState:
-    """Put a candidate on trial. It counts from the next start of the daemon on."""
-    return replace(state, trial=trial)
+def begin(state: OverlayState, trial: Trial, boot_id: str, now_s: float) -> OverlayState:
+    """Put a candidate on trial. It counts from the next start of the daemon on, its time from now on."""
+    return replace(state, trial=replace(trial, boot_id=boot_id, deadline_s=now_s + TRIAL_S))
 
 
 def count_start(state: OverlayState, boot_id: str, now_s: float, now_at: datetime) -> OverlayState:
@@ -126,7 +127,7 @@ def count_start(state: OverlayState, boot_id: str, now_s: float, now_at: datetim
     if trial.boot_id == boot_id:
         if now_s >= trial.deadline_s or trial.starts >= MAX_STARTS:
             return roll_back(state, now_at, TrialCode.CRASHED, f"{trial.starts} starts")
-        return replace(state, trial=replace(trial, starts=trial.starts + 1))
+        return replace(state, trial=replace(trial, boots=max(1, trial.boots), starts=trial.starts + 1))
     if trial.boots >= MAX_BOOTS:
         return roll_back(state, now_at, TrialCode.INTERRUPTED)
     begun = replace(trial, boot_id=boot_id, boots=trial.boots + 1, starts=1, deadline_s=now_s + TRIAL_S)

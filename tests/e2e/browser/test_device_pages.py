@@ -28,7 +28,7 @@ from tests.unit.web_ui.pages.admin.test_configuration import CONFIG
 pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing() or "there is a browser")
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202ednuora " + "A" * 300
-PAGES = ("", "/events", "/quarantine", "/aiming", "/log", "/log?source=page", "/configuration")
+PAGES = ("", "/events", "/quarantine", "/aiming", "/log", "/log?source=page", "/configuration", "/configuration/change")
 LOOKS = (("light", "vi-VN", 320), ("dark", "en-GB", 768), ("light", "en-GB", 1280), ("dark", "vi-VN", 390))
 
 
