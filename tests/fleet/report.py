@@ -99,9 +99,9 @@ def _delay_rows(name: str, delays: Delays) -> list[Row]:
     return [Row(f"passage to receipt, {name} ({len(delays)})", text, "s")]
 
 
-def failed(found: list[Row]) -> bool:
-    """Anything was lost, doubled, wrong or never confirmed."""
-    return any(row.met is False for row in found)
+def failed(found: list[Row]) -> list[Row]:
+    """What was lost, doubled, wrong or never confirmed. Empty: nothing."""
+    return [row for row in found if row.met is False]
 
 
 def save(path: Path, options: Any, counts: Counts, measured: Measured) -> None:

@@ -18,7 +18,7 @@ def test_every_passage_of_fifty_kiosks_gets_its_receipt_through_sqlite_in_spite_
     with fleet_parts.running("sqlite") as parts:
         simulation, measured = run.measure(options, parts)
         counts = simulation.counts
-        assert not report.failed(report.rows(counts, measured)), parts.last_words()
+        assert report.failed(report.rows(counts, measured)) == [], parts.last_words()
     assert counts.recorded == counts.confirmed > 20
     assert measured.stored is not None
     assert measured.stored.rows == counts.recorded
@@ -34,7 +34,7 @@ def test_a_backlog_and_live_passages_of_fifty_kiosks_reach_postgresql_through_tw
     with fleet_parts.running("postgresql", centres=2) as parts:
         simulation, measured = run.measure(replace(SMALL, backlog=60), parts)
         counts = simulation.counts
-        assert not report.failed(report.rows(counts, measured)), parts.last_words()
+        assert report.failed(report.rows(counts, measured)) == [], parts.last_words()
     assert counts.recorded == counts.confirmed > 50 * 60
     assert measured.stored is not None
     assert measured.stored.rows == counts.recorded
@@ -46,9 +46,8 @@ def test_after_the_death_of_the_broker_all_kiosks_come_back_and_nothing_is_lost(
     with fleet_parts.running("sqlite") as parts:
         simulation, measured = run.measure(replace(SMALL, kiosks=20), parts, kill_broker_at_s=0.5)
         counts = simulation.counts
-        assert not report.failed([row for row in report.rows(counts, measured) if "after" not in row.measure]), (
-            parts.last_words()
-        )
+        rows = [row for row in report.rows(counts, measured) if "after" not in row.measure]
+        assert report.failed(rows) == [], parts.last_words()
     assert counts.lost_connections >= 20
     assert counts.connects >= 40
     assert measured.stored is not None
@@ -59,5 +58,5 @@ def test_a_subscriber_that_stores_nothing_answers_every_event() -> None:
     with fleet_parts.running("sqlite", subscriber="acknowledging") as parts:
         parts.database = ""
         simulation, measured = run.measure(replace(SMALL, duration_s=1.0, backlog=3), parts)
-    assert not report.failed(report.rows(simulation.counts, measured))
+    assert report.failed(report.rows(simulation.counts, measured)) == []
     assert simulation.counts.confirmed == simulation.counts.recorded > 150

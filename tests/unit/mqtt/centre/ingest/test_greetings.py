@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,11 @@ def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
         yield opened
 
 
-def hello(backlog: int = 0, state: str = "ready", device: DeviceTopics = GATE) -> tuple[str, bytes]:
+def hello(
+    backlog: int = 0, state: str = "ready", device: DeviceTopics = GATE, connected_at: datetime = START_AT
+) -> tuple[str, bytes]:
     report = StateMessage.model_validate(
-        {"state": state, "at": START_AT, "epoch": EPOCH, "newest_seq": 9, "backlog": backlog, "connected_at": START_AT}
+        {"state": state, "at": START_AT, "epoch": EPOCH, "newest_seq": 9, "backlog": backlog, "connected_at": connected_at}
     )
     return device.topic(TopicKind.STATE), report.to_payload()
 
@@ -120,6 +123,17 @@ def test_neither_a_retained_state_nor_a_last_will_is_answered(ledger: SqliteLedg
     centre = Centre(ledger)
     assert centre.receive(hello(), retain=True) == []
     assert centre.receive(hello(state="offline")) == []
+
+
+def test_a_device_that_came_back_shortly_before_the_centre_is_answered_and_need_not_wait_for_its_health_message(
+    ledger: SqliteLedger,
+) -> None:
+    centre, now = Centre(ledger), datetime.now(UTC)
+    assert centre.receive(hello(backlog=70, connected_at=now - timedelta(seconds=90)), retain=True) == []
+    (receipt,) = centre.receive(hello(backlog=70, connected_at=now - timedelta(seconds=20)), retain=True)
+    assert receipt.backlog_events_per_s == 70.0
+    offline = hello(state="offline", device=OTHER, connected_at=now)
+    assert centre.receive(offline, retain=True) == []
 
 
 def test_a_health_message_heals_the_state_and_an_older_one_of_the_batch_does_not(ledger: SqliteLedger) -> None:
