@@ -104,6 +104,12 @@ def read_alerts(query: Query, areas: Collection[int] | None, *, closed_since: da
     return [_alert(row) for row in rows if areas is None or row["area"] in areas]
 
 
+def count_open(query: Query, areas: Collection[int] | None) -> int:
+    """How many alerts are open. `areas`: numbers of the areas. None: all."""
+    rows = query("SELECT area, count(*) AS n FROM alert WHERE until IS NULL GROUP BY area")
+    return sum(int(row["n"]) for row in rows if areas is None or row["area"] in areas)
+
+
 def out_of_service_s(query: Query, device: str, site: str, since: datetime, now: datetime) -> float:
     """Seconds since then in which the device or its whole site did not answer, or the device was out of order. By the alerts."""
     rows = query(

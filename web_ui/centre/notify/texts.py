@@ -29,7 +29,8 @@ def alert_detail(alert: Alert, formatter: LocaleFormatter) -> str:
         return ""
     shared = alert.subject == WHOLE_CITY and alert.kind is not AlertKind.LIST_ENDS
     kind = AlertKind.CITY_OUTAGE if shared else alert.kind
-    return formatter.t(f"centre.alert-detail.{kind}", number=formatter.number(int(alert.detail)))
+    number = int(alert.detail)
+    return formatter.t.plural(f"centre.alert-detail.{kind}", number, number=formatter.number(number))
 
 
 def alert_title(alert: Alert, fleet: Fleet, formatter: LocaleFormatter) -> str:

@@ -68,6 +68,7 @@ def _city(area: Area, children: tuple[Area, ...], values: dict[str, Any]) -> Any
         table=_areas_table(area, found, formatter),
         audit_area=area.number,
         areas=found,
+        with_sites=sum(bool(one.sites) for one in found),
         share=share_text(formatter, values["now"].today.refused_share),
         shares={one.area.code: share_text(formatter, one.today.refused_share) for one in found},
         loose_sites=loose,

@@ -7,8 +7,10 @@ from typing import Any
 from flask import Response, g, make_response, render_template, request
 
 from kiosk.system.translations import Translator
+from mqtt.centre.accounts.roles import Permission
+from mqtt.centre.alerts.store import count_open
 from mqtt.centre.ingest.database import open_query
-from web_ui.centre.access import centre_context, current_viewer, write_audit
+from web_ui.centre.access import centre_context, current_viewer, visible_areas, write_audit
 from web_ui.centre.data.calendar import CITY_ZONE
 from web_ui.centre.data.tables import Table, to_csv, to_xlsx
 from web_ui.i18n import request_locale
@@ -50,6 +52,7 @@ def render_page(
         "viewer": current_viewer(),
         "organisation": centre_context().settings.organisation,
         "provider_name": oidc.shown_name if oidc else "",
+        "open_alert_count": _open_alert_count() if wanted != MAIN_ONLY else 0,
         "exports": tuple(FORMATS) if table is not None else (),
         "base": "centre/main.html" if wanted == MAIN_ONLY else "centre/base.html",
         **values,
@@ -60,6 +63,15 @@ def render_page(
         answer.headers["Cache-Control"] = "no-cache, private"
         answer.make_conditional(request)
     return request_locale.set_language_cookie(answer)
+
+
+def _open_alert_count() -> int:
+    """Open alerts that the reader may see, for the navigation."""
+    found = current_viewer()
+    if found is None or not found.may(Permission.VIEW):
+        return 0
+    with open_query(centre_context().settings.database) as query:
+        return count_open(query, visible_areas(Permission.VIEW))
 
 
 def render_plain(template: str, *, code: int, **values: Any) -> Response:
