@@ -21,6 +21,7 @@ from kiosk.simulation.renderer import FrameRenderer
 from kiosk.simulation.sandbox import Sandbox, temporary_sandbox
 from mqtt import topics
 from mqtt.centre.ingest.database import open_query
+from mqtt.centre.remote.schema import prepare_remote
 from mqtt.centre.remote.store import NewCommand, add_command
 from mqtt.remote.commands import CommandName
 from tests.fakes.data import wire_schema
@@ -83,6 +84,7 @@ def channel_of(topic: str) -> str:
 
 def give_command(database: str) -> None:
     """The command `resume` of a person at the centre."""
+    prepare_remote(database)  # the centre may have begun to make its tables
     with open_query(database) as query:
         new = NewCommand("cho-mau/cong-1", CommandName.RESUME, {}, "cli:an", "a test of the wire", timedelta(minutes=5))
         add_command(query, new, datetime.now(UTC))
