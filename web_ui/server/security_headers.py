@@ -14,7 +14,7 @@ def content_security_policy(image_sources: str = "'self'") -> str:
     """The content security policy (W3C CSP 3). `image_sources`: where images may come from."""
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {image_sources}; connect-src 'self'; worker-src 'self'; "
-        "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 

@@ -91,7 +91,7 @@ def status_header(daemon: DaemonStatus, now: datetime, formatter: LocaleFormatte
     t, state = formatter.t, shown_state(daemon)
     rows = check_rows(daemon.status, t) if daemon.online else ()
     decision = current_decision(daemon, now)
-    remedy = f"status.remedy.{state}"
+    remedy = "status.paused.remedy" if state == PAUSED and pause_end(daemon, formatter) else f"status.remedy.{state}"
     return StatusHeader(
         state=state,
         sentence=_pause_sentence(daemon, formatter)
