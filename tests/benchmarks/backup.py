@@ -41,8 +41,10 @@ def run(quick: bool) -> list[Row]:
         rows += measured("verify", folder, "verify-backup", str(path))
         rows += measured("restore", folder, "restore", str(path), *root, database="restored.db")
         if postgres.programs() is not None:
-            with postgres.PostgresServer() as server:
-                rows += measured("restore into PostgreSQL", folder, "restore", str(path), *root, database=server.address)
+            with postgres.PostgresServer(durable=True) as server:
+                rows += measured(
+                    "restore into PostgreSQL", folder, "restore", str(path), *root, database=server.address
+                )
     return rows
 
 

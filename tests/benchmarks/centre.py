@@ -23,7 +23,7 @@ REQUESTS = 20
 def run(quick: bool) -> list[Row]:
     """Times of requests inside the process, without the network."""
     share = QUICK_SHARE if quick else 1
-    with postgres.server() as server:
+    with postgres.server(durable=True) as server:
         database = postgres.fresh_database(server, "city")
         city = make_large_city(database, sites=SITES // share, devices=DEVICES // share, days=DAYS - 1)
         rows = [

@@ -125,7 +125,7 @@ def _peak_mb(pid: int) -> float:
 
 def _place(count: int) -> list[Row]:
     """A question about one site and two hours in PostgreSQL, until its sealed passages are here."""
-    with postgres.server() as address:
+    with postgres.server(durable=True) as address:
         with closing(open_ledger(address)):
             _fill(address, count)
         sites = {"site-7": TracedSite("site-7", "Chợ", "market")}

@@ -98,7 +98,7 @@ def running(
         if database == "sqlite":
             place = str(folder / "centre.db")
         elif database == "postgresql":
-            place = postgres.fresh_database(stack.enter_context(postgres.server()), "fleet")
+            place = postgres.fresh_database(stack.enter_context(postgres.server(durable=True)), "fleet")
         centre_port = free_port()
         broker = stack.enter_context(Broker(configuration(centre_port), persistence=True, log_type="error"))
         parts = Parts(broker, place, [], (("127.0.0.1", broker.port),), broker_pid=_pid_of(broker))

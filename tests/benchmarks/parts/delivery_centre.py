@@ -149,7 +149,7 @@ def centre_rows(*, quick: bool) -> list[Row]:
     payloads = messages(count)
     ours: list[float] = []
     limit: list[float] = []
-    with postgres.server() as address:
+    with postgres.server(durable=True) as address:
         for round_number in range(rounds):
             for found, way in ((ours, into_postgres), (limit, copy_alone)):
                 database = postgres.fresh_database(address, f"{way.__name__}_{round_number}")

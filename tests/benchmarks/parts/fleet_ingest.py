@@ -68,7 +68,7 @@ def rows(folder: Path, *, quick: bool, baseline: Path | None) -> list[Row]:
     devices, rounds = (2_000, 2) if quick else (10_000, 3)
     ours: list[dict[str, float]] = []
     before: list[dict[str, float]] = []
-    with postgres.server() as address:
+    with postgres.server(durable=True) as address:
         for number in range(rounds):
             file = folder / f"messages-{number}"
             count = write_messages(file, devices, 4, 1, run=number)

@@ -17,6 +17,9 @@ import pytest
 
 from tests.fakes.processes.broker import free_port
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
+NEEDED_MEMORY_BYTES = 4 * 2**30
+
 
 def programs() -> Path | None:
     """Debian's folder of initdb and pg_ctl. None if PostgreSQL is not installed."""
@@ -32,13 +35,24 @@ def need_postgres() -> Path:
     return found
 
 
+def _memory() -> Path | None:
+    """Where a database lies in memory. None if there is too little of it: each database of a test takes 8 MB."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > NEEDED_MEMORY_BYTES:
+        return MEMORY
+    return None
+
+
 class PostgresServer:
     """`with PostgresServer() as server:` starts it. `kill`, `restart` and `standby` may be used inside the block."""
 
-    def __init__(self, parent: Path | None = None) -> None:
-        """`parent`: where its private folder is made."""
+    def __init__(self, parent: Path | None = None, *, durable: bool = False) -> None:
+        """`parent`: where its private folder is made. Not `durable`: it never waits for a disk, and lies in memory if it can.
+
+        What is committed survives the death of its processes in both cases, because the kernel has it.
+        """
         self._programs = need_postgres()
-        self._folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=parent))
+        self._durable = durable
+        self._folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=parent or (None if durable else _memory())))
         self._user = "postgres" if os.geteuid() == 0 else None
         if self._user:
             shutil.chown(self._folder, self._user)
@@ -70,6 +84,8 @@ class PostgresServer:
         options.append(
             "dynamic_shared_memory_type=mmap"
         )  # in its own folder: a killed server leaves nothing in /dev/shm
+        if not self._durable:
+            options += ["fsync=off", "full_page_writes=off"]
         command = [str(self._programs / "postgres"), "-D", str(self._data)]
         for _ in range(60):
             with (self._folder / "log").open("ab") as log:
@@ -120,7 +136,7 @@ class PostgresServer:
     def standby(self) -> "PostgresServer":
         """A synchronous standby, which is not started yet: from its start on, a commit waits until it has it too."""
         self.wait_until_ready()
-        made = PostgresServer(self._folder.parent)
+        made = PostgresServer(self._folder.parent, durable=self._durable)
         made._run("pg_basebackup", "-h", "127.0.0.1", "-p", str(self.port), "-U", "centre", "-D", str(made._data), "-R",
                   "--checkpoint=fast")  # fmt: skip
         return made
@@ -152,9 +168,9 @@ class PostgresServer:
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Run the server. Yields its address, postgresql://..."""
-    with PostgresServer() as running:
+def server(*, durable: bool = False) -> Iterator[str]:
+    """Run the server. Yields its address, postgresql://... See PostgresServer."""
+    with PostgresServer(durable=durable) as running:
         yield running.address
 
 

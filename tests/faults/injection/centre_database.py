@@ -33,7 +33,7 @@ class CentreDatabase:
         self._file = folder / "centre.db"
         self.server: PostgresServer | None = None
         if postgres:
-            self.server = self._stack.enter_context(PostgresServer(folder))
+            self.server = self._stack.enter_context(PostgresServer(folder, durable=True))
             self.proxy = stack.enter_context(Proxy(self.server.port))
 
     @property

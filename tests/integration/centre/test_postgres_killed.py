@@ -90,7 +90,7 @@ def check(site: Site, address: str) -> None:
 
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
-    with PostgresServer() as started:
+    with PostgresServer(durable=True) as started:
         yield started
 
 
