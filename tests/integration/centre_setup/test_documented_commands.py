@@ -141,7 +141,9 @@ def test_every_command_of_the_life_of_a_gate_does_what_its_page_says(machine: Ma
     with open_query(database(machine)) as query:
         acts = {row.entry.what: row.entry for row in read_audit(query)}
         assert acts["revoke-device"].who == "cli:Lê Văn Tám"
-        assert {"init", "revoke-device", "invite-kiosk", "acknowledge-gaps", "retire-device", "import-registry"} <= set(acts)
+        assert {"init", "revoke-device", "invite-kiosk", "acknowledge-gaps", "retire-device", "import-registry"} <= set(
+            acts
+        )
         assert list(verify_audit(query)) == []
         assert query("SELECT action FROM operator_action ORDER BY number") == [
             {"action": "acknowledge"},
@@ -149,6 +151,24 @@ def test_every_command_of_the_life_of_a_gate_does_what_its_page_says(machine: Ma
         ]
         places = query("SELECT site FROM registered_device WHERE wire_name = 'dong-ba/gate-1' AND until IS NULL")
         assert places == [{"site": "ben-xe"}]
+
+
+def test_the_vietnamese_guide_of_the_centre_retires_a_gate_as_it_prints_it(machine: Machine) -> None:
+    """Without the blocks that need a new machine, a person at the gate, or a key on a stick."""
+    page = (PROJECT / "docs/vi/trung-tam.md").read_text(encoding="utf-8")
+    left_out = ("install.sh", "--wait", "centre status", "/media/usb/backups")
+    set_up, acknowledge, retire = (
+        block for block in BLOCK.findall(page) if not any(part in block for part in left_out)
+    )
+    machine.run(
+        "kiosk pki device cho-vy-da cong-1 --folder /var/lib/entrance-authority/pki\ncp cards/trust-list.cose .\n"
+    )
+    with closing(open_ledger(database(machine))) as ledger:
+        branch = DeviceTopics("entrance", "cho-vy-da", "cong-1")
+        ledger.record([arrival_of([(seq, an_event(seq)) for seq in (1, 3)], datetime.now(UTC), branch=branch)])
+    assert "centre.hue.example:8446" in machine.run(set_up)
+    assert "acknowledged 2" in machine.run(acknowledge)
+    assert "is retired" in machine.run(retire)
 
 
 def test_the_commands_of_a_backup_and_of_a_restore_work_as_printed(machine: Machine) -> None:
