@@ -13,10 +13,12 @@ from kiosk.app.control_socket import (
     HandlerMap,
     PauseCommand,
     ReleaseQuarantineCommand,
+    RestartCommand,
     ShowSignalCommand,
     UndoCommand,
 )
 from kiosk.app.gate_worker import GateWorker
+from kiosk.app.restart_request import RestartRequest
 from kiosk.core.ports import Clock, Signal
 from kiosk.core.reversal import UndoError
 from kiosk.decoding.preview.preview import CameraPreview, PreviewImage
@@ -41,6 +43,7 @@ class CommandHandlers:
     clock: Clock
     on_change: Callable[[], None]
     """Called after a command changed the status."""
+    restart: RestartRequest
 
     def handlers(self) -> HandlerMap:
         """Handler of each command type."""
@@ -49,6 +52,7 @@ class CommandHandlers:
             UndoCommand: self._undo,
             ShowSignalCommand: self._show_signal,
             PauseCommand: self._pause,
+            RestartCommand: self._restart,
             ReleaseQuarantineCommand: self._release_quarantine,
             CapturePreviewCommand: self._capture_preview,
             AcknowledgeReleaseCommand: self._acknowledge_release,
@@ -75,6 +79,10 @@ class CommandHandlers:
             self.gate_worker.pause.end()
         self.on_change()
         return {"paused": command.paused}
+
+    def _restart(self, _: RestartCommand) -> Mapping[str, Any]:
+        self.restart.make()
+        return {}
 
     def _release_quarantine(self, command: ReleaseQuarantineCommand) -> Mapping[str, Any]:
         if command.seq is not None:

@@ -19,6 +19,7 @@ from kiosk.app.control_socket import ControlServer, HandlerMap
 from kiosk.app.frame_slot import LatestFrameSlot
 from kiosk.app.gate_worker import GateWorker
 from kiosk.app.idle_detector import IdleDetector
+from kiosk.app.restart_request import RestartRequest
 from kiosk.app.scanner_worker import ScannerWorker
 from kiosk.app.status_collector import StatusCollector, StatusOptions
 from kiosk.config.overlay.judgement import Observation, failing_checks
@@ -69,6 +70,8 @@ class Components:
     """None: the certificate of this device is renewed by hand."""
     list_receiver: ListReceiver | None
     """None: this device takes no list of the centre."""
+    restart_request: RestartRequest
+    """Of an administrator of this device."""
     configuration: ConfigurationControl | None
     """None: this process takes no change of its settings."""
     channel: CommandChannel | None
@@ -171,7 +174,10 @@ def build_components(
     )
     preview = CameraPreview(frame_slot.snapshot)
     exit_stack.callback(preview.close)
-    commands = command_handlers.CommandHandlers(parts.worker, signal, store, relay, preview, notices, clock, on_change)
+    restart = RestartRequest()
+    commands = command_handlers.CommandHandlers(
+        parts.worker, signal, store, relay, preview, notices, clock, on_change, restart
+    )
     handlers = {**commands.handlers(), **configuration_handlers(configuration)}
     control = open_control_socket(settings, exit_stack, handlers, parts.worker)
     receiver = None if channel is None else ListReceiver(channel, lists)
@@ -180,7 +186,7 @@ def build_components(
     executor = remote.build_executor(channel, settings, acts, clock)
     built = (clock, signal, store, relay, lists, parts.verifier, monitor, frame_slot, parts.worker, camera_worker)
     return Components(
-        *built, scanner_worker, control, status_collector, executor, renewal, receiver, configuration, channel
+        *built, scanner_worker, control, status_collector, executor, renewal, receiver, restart, configuration, channel
     )
 
 

@@ -194,6 +194,7 @@ class Daemon:
         configuration = self._components.configuration
         return (
             self.is_reset_requested
+            or self._components.restart_request.is_due
             or (configuration is not None and configuration.is_restart_due)
             or (executor is not None and executor.is_restart_due(now_s))
         )

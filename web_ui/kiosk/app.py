@@ -21,6 +21,7 @@ from web_ui.kiosk.pages.admin.audit import audit_page
 from web_ui.kiosk.pages.admin.camera_aiming import LIVE_LOOKS_EXTENSION, LiveLooks, aiming_page
 from web_ui.kiosk.pages.admin.configuration import settings_page
 from web_ui.kiosk.pages.admin.configuration_change import change_page
+from web_ui.kiosk.pages.admin.device import device_page
 from web_ui.kiosk.pages.admin.events import events_page
 from web_ui.kiosk.pages.admin.guards import guards_page
 from web_ui.kiosk.pages.admin.home import admin_pages
@@ -83,6 +84,7 @@ def _add_admin_pages(app: Flask, folder: Path) -> None:
     app.extensions[LIVE_LOOKS_EXTENSION] = LiveLooks()
     device_pages = (
         audit_page,
+        device_page,
         events_page,
         guards_page,
         quarantine_page,

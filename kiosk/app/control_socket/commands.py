@@ -67,6 +67,14 @@ class PauseCommand:
 
 @_forbid_extra
 @dataclass(frozen=True, slots=True)
+class RestartCommand:
+    """Start the program again, with the present configuration file. No record is lost."""
+
+    command: Literal["restart"] = "restart"
+
+
+@_forbid_extra
+@dataclass(frozen=True, slots=True)
 class ReleaseQuarantineCommand:
     """Send events again that the centre rejected."""
 
@@ -136,6 +144,7 @@ Command = (
     | UndoCommand
     | ShowSignalCommand
     | PauseCommand
+    | RestartCommand
     | ReleaseQuarantineCommand
     | CapturePreviewCommand
     | AcknowledgeReleaseCommand
