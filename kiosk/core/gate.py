@@ -27,6 +27,9 @@ from kiosk.core.subject_sealing import Pseudonymizer, Seal
 from kiosk.core.uuid7 import uuid7
 from kiosk.core.visits import RefusalLimit, VisitTracker
 
+ENROLMENT_PREFIX = b"HUE-E1:"  # kiosk/enrolment/invitation_code.py
+"""A code that enrols a device is still in view when the device has its name. It belongs to no person, so it gets no answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class FrameOutcome:
@@ -93,7 +96,8 @@ class Gate:
     def _answer(self, in_view: Sequence[bytes]) -> StoredEvent | None:
         """Answer each of these codes once."""
         now = self._clock.now()
-        codes = self._visits.codes_to_answer(in_view, now)
+        of_people = [code for code in in_view if not code.startswith(ENROLMENT_PREFIX)]
+        codes = self._visits.codes_to_answer(of_people, now)
         if not codes:
             return None
         return self._decide_single(codes[0], now) if len(codes) == 1 else self._reject_multiple(codes, now)

@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 
 from kiosk.core import rules
-from kiosk.core.gate import Gate
+from kiosk.core.gate import ENROLMENT_PREFIX, Gate
 from kiosk.core.model import Assurance, ClockQuality, CodeKind, Direction, Outcome, Reason, StoredEvent
 from kiosk.core.ports import StoreError
 from kiosk.core.subject_sealing import Pseudonymizer
 from kiosk.core.uuid7 import uuid7
 from kiosk.credentials.issuing import make_rotating_pass, sign_pass
+from kiosk.enrolment.invitation_code import PREFIX
 from mqtt.sealing import unseal_subject
 from tests.fakes.data.entry_passes import HOLDER, HOLDER_RAW, SERIAL
 from tests.fakes.data.people import NOW_AT, WORLD, moment
@@ -71,6 +72,19 @@ def test_a_refused_person_is_answered_after_any_number_of_failed_commits(scene: 
     scene.disk_is_full = False
     assert shown(scene, gate, "expired", 11.0) is not None
     assert scene.counted_refusals == 0
+
+
+def test_the_code_that_enrolled_this_device_gets_no_answer_and_hides_no_person(scene: Scene) -> None:
+    assert ENROLMENT_PREFIX.decode() == PREFIX
+    gate = scene.gate()
+    invitation = f"{PREFIX}6BF+70790T9WJWG.FKY*4GO0".encode()
+    scene.codes = (invitation,)
+    assert gate.process_frame(FRAME).stored is None
+    assert gate.process_scan(invitation) is None
+    assert scene.happened == []
+    scene.codes = (invitation, WORLD["valid"].data)
+    assert gate.process_frame(FRAME).stored is not None
+    assert scene.lights == [Outcome.PASS]
 
 
 def test_an_empty_frame_gives_no_decision(scene: Scene) -> None:
