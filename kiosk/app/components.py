@@ -11,7 +11,7 @@ from kiosk.app.builders import gate, hardware, remote
 from kiosk.app.builders.configuration import ConfigurationControl
 from kiosk.app.builders.configuration_changes import build_desired_taker, configuration_handlers
 from kiosk.app.builders.delivery import build_relay
-from kiosk.app.builders.remote_lists import ListReceiver
+from kiosk.app.builders.remote_lists import ListReceiver, build_list_receiver
 from kiosk.app.builders.renewal import build_renewal, build_slot
 from kiosk.app.call_queue import CallQueue
 from kiosk.app.camera_worker import CameraWorker
@@ -86,6 +86,8 @@ class Components:
         }
         steps |= {"scanner": self.scanner_worker.step} if self.scanner_worker else {}
         steps |= {"commands": self.command_executor.step} if self.command_executor else {}
+        download = self.list_receiver.download if self.list_receiver else None
+        steps |= {"downloads": download.step} if download else {}
         return steps | ({"renewal": self.renewal.step} if self.renewal else {})
 
     def observe_trial(self, checks: Iterable[HealthCheck], state: DeviceState) -> None:
@@ -180,7 +182,7 @@ def build_components(
     )
     handlers = {**commands.handlers(), **configuration_handlers(configuration)}
     control = open_control_socket(settings, exit_stack, handlers, parts.worker)
-    receiver = None if channel is None else ListReceiver(channel, lists)
+    receiver = None if channel is None else build_list_receiver(settings, channel, lists, clock)
     tries = build_desired_taker(channel, configuration)
     acts = remote.RemoteActs(parts.worker, signal, store, relay, clock, settings.run_dir, on_change, receiver, tries)
     executor = remote.build_executor(channel, settings, acts, clock)

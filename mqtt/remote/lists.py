@@ -11,6 +11,8 @@ from mqtt.message_model import InvalidMessageError, MessageModel, Seq
 ListKind = Literal["trust", "deny"]
 MAX_CONTENT_BYTES = 45_000
 """A larger content does not fit a message of 64 kB."""
+MAX_LIST_BYTES = 16 * 1024 * 1024
+"""A larger list is not downloaded."""
 _BASE64 = r"^[A-Za-z0-9+/]*={0,2}$"
 _Base64 = Annotated[str, Field(max_length=4 * (MAX_CONTENT_BYTES // 3), pattern=_BASE64, repr=False)]
 
@@ -25,7 +27,11 @@ class ListMessage(MessageModel):
     """Of the whole list."""
     base: Seq | None = None
     """The number of the list that `content` changes. Null: `content` is the whole list."""
-    content: _Base64
+    content: _Base64 = ""
+    url: Annotated[str, Field(max_length=300, pattern=r"^https://[!-~]+$")] | None = None
+    """Where the whole list is, by HTTPS with the certificate of the device. Then `content` is empty."""
+    size_bytes: Annotated[int, Field(ge=1, le=MAX_LIST_BYTES)] | None = None
+    """Of the whole list, with `url`."""
 
     @property
     def content_bytes(self) -> bytes:
@@ -34,6 +40,11 @@ class ListMessage(MessageModel):
             return base64.b64decode(self.content, validate=True)
         except binascii.Error as error:
             raise InvalidMessageError("bad-content") from error
+
+
+def list_file_name(kind: ListKind, number: int) -> str:
+    """The last part of the address of a list."""
+    return f"{kind}-{number}.cose"
 
 
 def make_list_message(kind: ListKind, number: int, sha256: str, content: bytes, base: int | None = None) -> ListMessage:

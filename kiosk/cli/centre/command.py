@@ -58,6 +58,11 @@ from kiosk.cli.centre.option_file import load_option_defaults
     type=click.Path(path_type=Path),
     help="Private key that signs commands to kiosks. Without it, this centre sends none.",
 )
+@click.option(
+    "--list-url",
+    default="",
+    help="https://HOST:8446/lists: where kiosks download lists that fit no message. The enrolment service has them.",
+)
 @click.pass_context
 def centre(context: click.Context, /, database: str, **_: object) -> None:
     """Receive events, store each once, send receipts. Ends on SIGTERM or Ctrl-C."""

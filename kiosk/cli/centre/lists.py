@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from kiosk.credentials.issuing.output_files import write_output
 from kiosk.credentials.trust import denylist, files, trust_list
 from kiosk.credentials.trust.denylist import Denylist
 from kiosk.credentials.trust.files import ListError
@@ -19,7 +20,7 @@ from mqtt.centre.remote import lists as store
 from mqtt.centre.remote.lists import ListNotTakenError, NewList
 from mqtt.centre.remote.schema import prepare_remote
 from mqtt.printable_text import printable
-from mqtt.remote.lists import MAX_CONTENT_BYTES
+from mqtt.remote.lists import MAX_CONTENT_BYTES, list_file_name
 
 MIN_REASON_LENGTH = 10
 file_argument = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -57,7 +58,24 @@ def publish(database: str, *, path: Path, root_key: Path, requested_by: str, rea
     for base, delta in new.deltas.items():
         click.echo(f"Kiosks with list {base} get what changed: {len(delta)} bytes.")
     if len(data) > MAX_CONTENT_BYTES:
-        click.echo("The whole list is too large for a message: kiosks with another list need the file on a stick.")
+        click.echo("The whole list is too large for a message: kiosks with another list download it (--list-url).")
+
+
+@lists.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.pass_obj
+def export(database: str, *, folder: Path) -> None:
+    """Write the published lists to a folder, as KIND-NUMBER.cose, for any static web server that --list-url names.
+
+    The enrolment service serves them too. The files hold nothing secret, and each kiosk checks their signature.
+    """
+    with _errors():
+        prepare_remote(database)
+        with open_query(database) as query:
+            for kind, number in store.newest_numbers(query).items():
+                path = folder / list_file_name("trust" if kind == "trust" else "deny", number)
+                write_output(path, store.read_list(query, kind, number) or b"", mode=0o644)
+                click.echo(str(path))
 
 
 @lists.command()

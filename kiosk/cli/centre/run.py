@@ -47,6 +47,7 @@ def run_with_options(options: Mapping[str, Any]) -> None:
             backlog_events_per_s=options["backlog_events_per_s"],
             backlog_budget=options["fleet_backlog_events_per_s"],
             fleet_key=signing_key,
+            list_url=options["list_url"],
         )
     except (LedgerError, BrokerRefusedError) as error:
         raise click.ClickException(str(error)) from error
@@ -85,8 +86,9 @@ def run_centre(
     backlog_events_per_s: float | None = None,
     backlog_budget: float | None = None,
     fleet_key: Ed25519PrivateKey | None = None,
+    list_url: str = "",
 ) -> None:
-    """Receive events until SIGTERM or Ctrl-C. `fleet_key`: signs commands. Raises LedgerError."""
+    """Receive events until SIGTERM or Ctrl-C. `fleet_key`: signs commands. `list_url`: files of lists. Raises LedgerError."""
     ledger = open_ledger(database)
     prepare_configuration(database)
     erasures = ErasureSchedule(database)
@@ -106,7 +108,9 @@ def run_centre(
         share_group=share_group,
         backlog_events_per_s=backlog_events_per_s,
         backlog_budget=backlog_budget,
-        further=CommandDispatcher(database, topic_prefix, fleet_key, share_prefix=share_prefix(share_group)),
+        further=CommandDispatcher(
+            database, topic_prefix, fleet_key, share_prefix=share_prefix(share_group), list_url=list_url
+        ),
     )
     last_purge: date | None = None
     notifier = SystemdNotifier()

@@ -19,6 +19,7 @@ from mqtt.centre.enrolment.invitations import EnrolmentRefusedError, Invitation,
 from mqtt.centre.enrolment.schema import wait_for_writers
 from mqtt.centre.enrolment.settings import EnrolmentSettings, NotSetUpError, read_settings
 from mqtt.centre.ingest.database import Query, open_query
+from mqtt.centre.remote.lists import read_list
 from mqtt.topics import DeviceTopics
 
 SERVICE = "enrolment-service"
@@ -129,6 +130,12 @@ class EnrolmentService:
             site, device = self._require_valid(query, presented)
             settings = read_settings(query)
         return sign_bundle(self._authority, bundle_payload(settings, site, device))
+
+    def list_content(self, presented: x509.Certificate, kind: str, number: int) -> bytes | None:
+        """A published list for the holder of this certificate. None: there is none. Raises RenewalRefusedError, NotSetUpError."""
+        with self._lock, open_query(self._database) as query:
+            self._require_valid(query, presented)
+            return read_list(query, kind, number)
 
     def _require_valid(self, query: Query, presented: x509.Certificate) -> tuple[str, str]:
         """Site and device of a certificate that is not revoked, by the database or by the list. Raises RenewalRefusedError."""

@@ -53,13 +53,18 @@ class CommandDispatcher:
         key: Ed25519PrivateKey | None,
         *,
         share_prefix: str = "",
+        list_url: str = "",
         now_at: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`database` has the tables of `prepare_configuration`. `key` None: replies are stored, and no command is sent."""
+        """`database` has the tables of `prepare_configuration`. `key` None: replies are stored, and no command is sent.
+
+        `list_url`: where devices download lists that fit no message. Empty: nowhere.
+        """
         self._database = database
         self._topic_prefix = topic_prefix
         self._key = key
+        self._list_url = list_url
         self._now_at = now_at
         self._clock = clock
         self._hello_suffix = f"/{TopicKind.HELLO}"
@@ -147,7 +152,7 @@ class CommandDispatcher:
             if self._key is not None:
                 orders += take_commands(query, self._key, self._topic_prefix, now)
                 orders += self._configurations.take(query, self._key, self._topic_prefix, now)
-            return [*orders, *take_lists(query, self._topic_prefix)]
+            return [*orders, *take_lists(query, self._topic_prefix, self._list_url)]
 
     def _has_work(self) -> bool:
         with open_query(self._database) as query:

@@ -11,14 +11,15 @@ from typing import Any
 from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit
 from mqtt.centre.ingest.database import Query
 from mqtt.connection import OutgoingMessage
-from mqtt.remote.lists import MAX_CONTENT_BYTES, ListKind, make_list_message
+from mqtt.remote.lists import MAX_CONTENT_BYTES, ListKind, ListMessage, list_file_name, make_list_message
 from mqtt.topics import DeviceTopics
 
 MAX_DEVICES = 200
 """Devices that get a list in one transaction."""
 KEPT_VERSIONS = 5
 """Of a kind. Devices with one of these get what changed."""
-DELTA, WHOLE = "delta", "whole"
+DELTA, WHOLE, DOWNLOAD = "delta", "whole", "download"
+"""Ways of a list. Each is tried once in a connection."""
 
 
 class ListNotTakenError(ValueError):
@@ -117,8 +118,17 @@ def has_devices_behind(query: Query) -> bool:
     )
 
 
-def take_lists(query: Query, topic_prefix: str) -> list[OutgoingMessage]:
-    """Messages for connected devices that are behind: what changed if that fits, else the whole list if that does."""
+def read_list(query: Query, kind: str, number: int) -> bytes | None:
+    """A published list that is kept. None: it is not."""
+    rows = query("SELECT content FROM list_version WHERE kind = ? AND number = ?", [kind, number])
+    return base64.b64decode(rows[0]["content"]) if rows else None
+
+
+def take_lists(query: Query, topic_prefix: str, list_url: str = "") -> list[OutgoingMessage]:
+    """Messages for connected devices that are behind: what changed if that fits, else the whole list if that does.
+
+    `list_url`: where files of lists are. Devices download there what fits no message. Empty: nowhere.
+    """
     newest = query(
         "SELECT kind, number, sha256, bytes FROM list_version AS one WHERE number = "
         "(SELECT max(number) FROM list_version AS other WHERE other.kind = one.kind)"
@@ -134,12 +144,12 @@ def take_lists(query: Query, topic_prefix: str) -> list[OutgoingMessage]:
         if query(
             "UPDATE remote_device SET behind = 0 WHERE device = ? AND behind = 1 RETURNING device", [row["device"]]
         ):
-            messages += _messages_for(query, row, newest, topic_prefix)
+            messages += _messages_for(query, row, newest, topic_prefix, list_url)
     return messages
 
 
 def _messages_for(
-    query: Query, row: Mapping[str, Any], newest: Sequence[Mapping[str, Any]], topic_prefix: str
+    query: Query, row: Mapping[str, Any], newest: Sequence[Mapping[str, Any]], topic_prefix: str, list_url: str
 ) -> list[OutgoingMessage]:
     has, tried = json.loads(row["lists"]), json.loads(row["tried"])
     site, _, device = row["device"].partition("/")
@@ -150,11 +160,16 @@ def _messages_for(
         if has.get(kind, number) >= number:
             continue
         way, content = _content(query, one, has[kind], tried.get(kind) or [])
-        if content is None:
+        if content is None and (not list_url or tried.get(kind) == [number, DOWNLOAD]):
             continue
-        tried[kind] = [number, way]
-        base = has[kind] if way == DELTA else None
-        message = make_list_message(kind, number, one["sha256"], content, base)
+        tried[kind] = [number, way if content is not None else DOWNLOAD]
+        if content is None:
+            url = f"{list_url.rstrip('/')}/{list_file_name(kind, number)}"
+            head = {"kind": kind, "number": number, "sha256": one["sha256"]}
+            message = ListMessage(**head, url=url, size_bytes=int(one["bytes"]))
+        else:
+            base = has[kind] if way == DELTA else None
+            message = make_list_message(kind, number, one["sha256"], content, base)
         found.append(OutgoingMessage(topics.list_topic(kind), message.to_payload()))
     if found:
         query("UPDATE remote_device SET tried = ? WHERE device = ?", [json.dumps(tried), row["device"]])
@@ -164,11 +179,11 @@ def _messages_for(
 def _content(query: Query, newest: Mapping[str, Any], base: int, tried: list[Any]) -> tuple[str, bytes | None]:
     """How to send the newest list to a device that has list `base`. None: nothing fits, or all was tried in this connection."""
     kind, number = newest["kind"], int(newest["number"])
-    if tried not in ([number, DELTA], [number, WHOLE]):
+    if tried not in ([number, DELTA], [number, WHOLE], [number, DOWNLOAD]):
         rows = query("SELECT content FROM list_delta WHERE kind = ? AND base = ? AND number = ?", [kind, base, number])
         if rows:
             return DELTA, base64.b64decode(rows[0]["content"])
-    if tried == [number, WHOLE] or int(newest["bytes"]) > MAX_CONTENT_BYTES:
+    if tried in ([number, WHOLE], [number, DOWNLOAD]) or int(newest["bytes"]) > MAX_CONTENT_BYTES:
         return WHOLE, None
     rows = query("SELECT content FROM list_version WHERE kind = ? AND number = ?", [kind, number])
     return WHOLE, base64.b64decode(rows[0]["content"])

@@ -58,8 +58,9 @@ class Fleet:
         has_key: bool = True,
         lists: ListLoader | None = None,
         configuration: ConfigurationControl | None = None,
+        list_url: str = "",
     ) -> None:
-        """`lists` and `configuration`: those of the device."""
+        """`lists` and `configuration`: those of the device. `list_url`: where the centre says that lists are."""
         self.folder, self.broker, self.database = folder, broker, database
         self.stop = threading.Event()
         self.acts: list[AcceptedCommand] = []
@@ -69,7 +70,7 @@ class Fleet:
             "entrance",
             self.ledger,
             lambda will: PahoConnection(broker.endpoint(), "centre", will=will, keep_session=True),
-            further=CommandDispatcher(database, "entrance", FLEET_KEY if has_key else None),
+            further=CommandDispatcher(database, "entrance", FLEET_KEY if has_key else None, list_url=list_url),
         )
         self.store = SqliteEventStore(folder / "events.db")
         journal, clock = CommandJournal(folder / "events.db"), SystemClock()

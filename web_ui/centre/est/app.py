@@ -1,6 +1,7 @@
 """The application of the enrolment service: which answer each address of RFC 7030 gives."""
 
 import base64
+import hashlib
 import logging
 import math
 import re
@@ -41,6 +42,7 @@ SENTENCES = {
     Refusal.REFUSED: "The request was refused at the centre.",
     Refusal.WRONG_NAME: "The request names another device than the invitation.",
 }
+_LIST_NAME = re.compile(r"(trust|deny)-([0-9]{1,16})\.cose")
 _TOKEN = re.compile(rf"[0-9a-f]{{{2 * TOKEN_BYTES}}}")
 _log = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ def create_est_app(
     app.add_url_rule(f"{BASE}/simpleenroll", "simpleenroll", views.enrol, methods=["POST"])
     app.add_url_rule(f"{BASE}/simplereenroll", "simplereenroll", views.renew, methods=["POST"])
     app.add_url_rule(BUNDLE_PATH, "bundle", views.bundle)
+    app.add_url_rule("/lists/<name>", "lists", views.list_file)
     app.add_url_rule("/healthz", "healthz", lambda: _text(200, "ok"))
     app.register_error_handler(HTTPException, lambda error: _text(error.code or 500, error.name))
     app.register_error_handler(BadRequestError, lambda error: _text(error.status, f"bad-request: {error}"))
@@ -111,6 +114,17 @@ class _Views:
     def bundle(self) -> Response:
         """Keys, lists and values for the holder of a certificate."""
         return Response(self._service.bundle(_client_certificate()), mimetype="application/cose")
+
+    def list_file(self, name: str) -> Response:
+        """A signed list for the holder of a certificate, also from a byte on (RFC 9110 section 14)."""
+        found = _LIST_NAME.fullmatch(name)
+        content = self._service.list_content(_client_certificate(), found[1], int(found[2])) if found else None
+        if content is None:
+            return _text(404, "not-found: There is no such list.")
+        answer = Response(content, mimetype="application/cose")
+        answer.set_etag(hashlib.sha256(content).hexdigest())
+        answer.make_conditional(request.environ, accept_ranges=True, complete_length=len(content))
+        return answer
 
 
 def _basic_credentials() -> tuple[str, bytes]:

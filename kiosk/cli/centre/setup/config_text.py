@@ -13,6 +13,14 @@ BROKER_PORT = 8883
 RETENTION_DAYS = 21
 
 
+def _list_url(answers: SetupAnswers) -> str:
+    """The enrolment service has the lists. With the authority offline there is none."""
+    if answers.is_authority_offline:
+        return ""
+    address = f"https://{_in_url(answers.hosts[0])}:{ENROLMENT_PORT}/lists"
+    return f"# Where kiosks download lists that fit no message.\nlist_url = {_text(address)}\n"
+
+
 def centre_toml(answers: SetupAnswers, places: SetupPlaces, database: str) -> str:
     """`database`: a file, or the address of PostgreSQL, perhaps with a password."""
     folder = places.shown(places.centre)
@@ -28,7 +36,7 @@ key = {_text(f"{folder}/centre.key")}
 database = {_text(database)}
 # Signs commands to kiosks.
 fleet_key = {_text(f"{folder}/{file_names.FLEET_PRIVATE_KEY}")}
-# Days that events are kept. Choose what the privacy notice promises.
+{_list_url(answers)}# Days that events are kept. Choose what the privacy notice promises.
 retention_days = {RETENTION_DAYS}
 
 [web]
