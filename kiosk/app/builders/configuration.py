@@ -156,6 +156,8 @@ class ConfigurationControl:
         with self._lock:
             overlay = Overlay(message.values, message.origins, message.counter, self._state.in_force.local)
             author = Author(BY_CENTRE, message.changed_by, message.reason)
+            if self._restart and self._state.trial is None:
+                return TrialCode.BUSY  # what fails now is the fault of the trial that has just ended
             if self._state.trial is not None:
                 same = values_sha256(self._state.trial.overlay.centre) == values_sha256(message.values)
                 return None if same else TrialCode.BUSY
@@ -175,7 +177,7 @@ class ConfigurationControl:
     def try_change(self, change: LocalChange) -> None:
         """Try a person's change. Raises ChangeRefusedError, and ConfigError if the file cannot be read."""
         with self._lock:
-            if self._state.trial is not None:
+            if self._state.trial is not None or self._restart:
                 raise ChangeRefusedError("busy", "Another change is on trial. Keep it, or roll it back.")
             errors = self.check_change(change)
             if errors:

@@ -109,6 +109,20 @@ def test_only_one_configuration_is_tried_at_a_time(device: ConfiguredDevice) -> 
     assert device.value("camera.width") == 1920
 
 
+def test_what_comes_while_a_failed_trial_ends_is_not_judged_by_its_faults(device: ConfiguredDevice) -> None:
+    device.desire(WIDER)
+    device.live(2, BLIND)
+    device.running.end_trial(TrialCode.HEALTH, "camera")
+    assert device.running.apply_desired(desired({"camera.width": 640}, 2)) is TrialCode.BUSY
+    with pytest.raises(ChangeRefusedError):
+        device.change({"camera.width": 640})
+    device.follow()
+    device.live(3)
+    device.desire({"camera.width": 640}, 3)
+    device.live(TRIAL_S + 2, BLIND)
+    assert outcome(device) == (1280, TrialState.ROLLED_BACK, TrialCode.HEALTH)
+
+
 def test_a_person_at_the_device_counts_before_the_centre_and_takes_it_back(device: ConfiguredDevice) -> None:
     device.desire(WIDER)
     device.live(SETTLE_S + 2)
