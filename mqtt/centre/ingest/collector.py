@@ -3,22 +3,20 @@
 import logging
 import random
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime
 from typing import Literal
 
-from mqtt import events, topics
+from mqtt import topics
 from mqtt.centre.ingest.backlog_answers import BacklogAnswers
-from mqtt.centre.ingest.batch import BatchContents, IngestedMessage, ReceivedHealth, ReceivedState, Recorded, StreamKey
+from mqtt.centre.ingest.batch import BatchContents, IngestedMessage, Recorded
 from mqtt.centre.ingest.further_messages import FurtherMessages
 from mqtt.centre.ingest.inbox import FairInbox
 from mqtt.centre.ingest.ledger import Ledger
 from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.ingest.receipts import receipt_messages
+from mqtt.centre.ingest.transaction import UNSTORABLE, Batch, describe_rejected, parse_messages
 from mqtt.connection import (
     BrokerConnectionError,
     BrokerRefusedError,
@@ -30,61 +28,19 @@ from mqtt.connection import (
     Subscribed,
     reconnect_delay_s,
 )
-from mqtt.device_messages import BacklogRateMessage, CentreStateMessage, HealthMessage, StateMessage
-from mqtt.events import BacklogRateChange, InvalidEvent
-from mqtt.message_model import InvalidMessageError
+from mqtt.device_messages import BacklogRateMessage, CentreStateMessage
 from mqtt.printable_text import printable
-from mqtt.topics import DeviceTopics, TopicKind
+from mqtt.topics import TopicKind
 
 log = logging.getLogger(__name__)
 
 READ_TIMEOUT_S = 0.2
-_parse_topic = lru_cache(maxsize=20_000)(topics.parse_topic)
-"""A fleet has few topics and many messages."""
 BACKOFF_FIRST_S = 1.0
 BACKOFF_LAST_S = 5.0
-JUST_CONNECTED = timedelta(seconds=60)
-"""Before a centre that subscribes. Each device then sent its first health message, which is answered too."""
 LEDGER_BACKOFF_LAST_S = 5.0
 """A database that comes back is used within this time."""
-UNSTORABLE = "unstorable"
-"""Reason of a valid message that the ledger cannot store. It would be an error of the centre."""
 TOO_MANY_WAITING = "too-many-waiting"
 """Reason of a message that was dropped, because its device sends faster than the protocol permits."""
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Messages for one transaction."""
-
-    received_at: datetime
-    incoming: list[IncomingMessage] = field(default_factory=list)
-    contents: BatchContents = field(default_factory=BatchContents)
-    greeted: set[StreamKey] = field(default_factory=set)
-    """Streams of devices that have connected, or that are told a new backlog rate. Each gets a receipt, without events too."""
-    rates: Mapping[DeviceTopics, BacklogRateChange] = field(default_factory=dict)
-    probes: list[bytes] = field(default_factory=list)
-    """The centre's messages to itself."""
-    commit_s: float = 0.0
-    """How long its transaction took."""
-
-    def is_empty(self) -> bool:
-        """Nothing is to be done."""
-        return not self.incoming and not self.greeted
-
-    def commit(self, ledger: Ledger) -> Recorded:
-        """All of it in one transaction, events first. Raises LedgerError, and others for a message that cannot be stored."""
-        contents = self.contents
-        with ledger.transaction(contents):
-            recorded = ledger.record(contents.messages) if contents.messages else Recorded()
-            if contents.states:
-                ledger.save_states(contents.states.values())
-            if contents.healths:
-                ledger.save_healths(contents.healths, contents.stated)
-            if contents.invalid:
-                ledger.count_invalid_messages(contents.invalid)
-            recorded.update(ledger.stream_ranges(self.greeted - recorded.keys()) if self.greeted else {})
-        return recorded
 
 
 class Collector:
@@ -128,7 +84,7 @@ class Collector:
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads reconnects, not for security
         self._connection: Connection | None = None
         self._inbox = FairInbox()
-        self._next_batch: _Batch | None = None
+        self._next_batch: Batch | None = None
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self._attempt = 0
         self._ledger_attempt = 0
@@ -209,7 +165,7 @@ class Collector:
         self._ledger_attempt = 0
         self._acknowledge_batch(connection, batch, recorded)
 
-    def _commit(self, batch: _Batch) -> Recorded:
+    def _commit(self, batch: Batch) -> Recorded:
         """Where a batch fails, its halves are tried, until each message that fails is alone. It is counted, and dropped."""
         started_s = self._clock()
         try:
@@ -230,7 +186,7 @@ class Collector:
         stored: list[IngestedMessage] = []
         middle = len(batch.incoming) // 2
         for part in (batch.incoming[:middle], batch.incoming[middle:]):
-            half = self._parse_batch(part)
+            half = self._parsed(part)
             half.greeted = {key for key in batch.greeted if key.device in half.contents.last_seen()}
             recorded.add(self._commit(half))
             stored += half.contents.messages
@@ -277,11 +233,13 @@ class Collector:
     def _further_filters(self) -> Sequence[str]:
         return () if self._further is None else self._further.filters
 
-    def _take_batch(self) -> _Batch | None:
+    def _take_batch(self) -> Batch | None:
         """The messages of the next transaction, and whom to answer. None where there is nothing to do."""
-        batch = self._parse_batch(self._inbox.take())
+        batch = self._parsed(self._inbox.take())
         for device, count in self._inbox.take_dropped().items():
-            log.warning("%s: %d messages were dropped: it sends faster than its receipts permit", printable(device), count)
+            log.warning(
+                "%s: %d messages were dropped: it sends faster than its receipts permit", printable(device), count
+            )
             batch.contents.invalid[TOO_MANY_WAITING] += count
         if not self._ready:
             return None if batch.is_empty() else batch
@@ -291,21 +249,13 @@ class Collector:
         batch.greeted |= told
         return None if batch.is_empty() else batch
 
-    def _parse_batch(self, messages: list[IncomingMessage]) -> _Batch:
-        batch = _Batch(self._now_at())
-        for incoming in messages:
-            batch.incoming.append(incoming)
-            try:
-                self._parse_into_batch(incoming, batch)
-            except Exception as error:  # noqa: BLE001 - as in _commit
-                log.error("%s: dropped, it cannot be read: %s", printable(incoming.topic), type(error).__name__)
-                batch.contents.invalid[UNSTORABLE] += 1
-        return batch
+    def _parsed(self, messages: Sequence[IncomingMessage]) -> Batch:
+        return parse_messages(messages, self._now_at(), self._backlog.probe_topic)
 
-    def _acknowledge_batch(self, connection: Connection, batch: _Batch, recorded: Recorded) -> None:
+    def _acknowledge_batch(self, connection: Connection, batch: Batch, recorded: Recorded) -> None:
         """The guaranteed order: COMMIT, then PUBACK to the broker, then the receipt to the device."""
         for key, rejected in recorded.rejected.items():
-            log.warning("%s: %s", key.device.source, _describe_rejected(rejected))
+            log.warning("%s: %s", key.device.source, describe_rejected(rejected))
         self._acknowledge(connection, batch.incoming)
         for message in receipt_messages(batch.contents.messages, recorded, batch.rates):
             connection.publish(message)
@@ -338,35 +288,6 @@ class Collector:
         connection.publish(OutgoingMessage(topic, self._backlog_rate.to_payload(), retain=True))
         connection.publish(self._state_message("ready"))  # a device then sends at once what has no receipt
 
-    def _parse_into_batch(self, incoming: IncomingMessage, batch: _Batch) -> None:
-        now, contents = batch.received_at, batch.contents
-        if incoming.topic == self._backlog.probe_topic:
-            batch.probes.append(incoming.payload)
-            return
-        parsed = _parse_topic(incoming.topic)
-        if parsed is None:
-            contents.invalid["unknown-topic"] += 1
-            return
-        device, kind = parsed
-        try:
-            if kind is TopicKind.EVENT:
-                valid, invalid = events.parse_events(incoming.payload, device.source)
-                if invalid:
-                    log.warning("%s: %s", device.source, _describe_rejected(invalid))
-                contents.messages.append(IngestedMessage(device, valid, invalid, now))
-            elif kind is TopicKind.STATE:
-                state = StateMessage.from_payload(incoming.payload)
-                contents.add_state(ReceivedState(device, state, now))
-                if state.epoch is not None and state.state != "offline" and _has_just_connected(incoming, state, now):
-                    batch.greeted.add(StreamKey(device, state.epoch))
-            elif kind is TopicKind.HEALTH:
-                contents.add_health(ReceivedHealth(device, HealthMessage.from_payload(incoming.payload), now))
-            else:
-                contents.invalid["unknown-topic"] += 1
-        except InvalidMessageError as error:
-            log.warning("%s: an invalid message to %s was dropped: %s", device.source, kind, error)
-            contents.invalid[str(error)] += 1
-
     def _state_message(self, state: Literal["ready", "offline"]) -> OutgoingMessage:
         message = CentreStateMessage(state=state, at=self._now_at() if state == "ready" else None)
         return OutgoingMessage(topics.centre_state_topic(self._topic_prefix), message.to_payload(), retain=True)
@@ -389,19 +310,6 @@ class Collector:
         self._connection, self._ready = None, False
 
 
-def _has_just_connected(incoming: IncomingMessage, state: StateMessage, now: datetime) -> bool:
-    """A retained state is of a device that connected before the centre did, as after the death of a broker, or long ago."""
-    if not incoming.retain:
-        return True
-    return state.connected_at is not None and abs(now - state.connected_at) < JUST_CONNECTED
-
-
 def share_prefix(group: str | None) -> str:
     """What a filter begins with, so that each message goes to one centre of the group."""
     return f"$share/{group}/" if group else ""
-
-
-def _describe_rejected(rejected: Sequence[InvalidEvent]) -> str:
-    """One line for a message, however many events of it are rejected."""
-    reasons = Counter(one.reason for one in rejected)
-    return "events rejected: " + ", ".join(f"{times} {reason}" for reason, times in sorted(reasons.items()))
