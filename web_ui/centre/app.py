@@ -21,6 +21,7 @@ from web_ui.centre.pages.alerts import alert_pages
 from web_ui.centre.pages.areas import area_pages
 from web_ui.centre.pages.audit import audit_page
 from web_ui.centre.pages.commands import command_pages
+from web_ui.centre.pages.configuration import configuration_pages
 from web_ui.centre.pages.enrolment import enrolment_pages
 from web_ui.centre.pages.metrics import metrics_page
 from web_ui.centre.pages.own_account.api_tokens import api_token_pages
@@ -60,6 +61,7 @@ def create_app(settings: CentreWebSettings) -> tuple[Flask, Refresher]:
         enrolment_pages,
         trace_pages,
         command_pages,
+        configuration_pages,
         metrics_page,
         api_routes,
     ):
