@@ -21,7 +21,14 @@ MAX_NEWEST_NOTICES = MAX_OLDER_NOTICES = 10
 class DeviceReporter:
     """`set_state` and `set_health`: any thread. The other methods belong to the relay's thread."""
 
-    def __init__(self, outbox: Outbox, device_topics: DeviceTopics, software_version: str) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        device_topics: DeviceTopics,
+        software_version: str,
+        announcement: OutgoingMessage | None = None,
+    ) -> None:
+        """`announcement`: published once in each connection."""
         self._outbox = outbox
         self._topics = device_topics
         self._software_version = software_version[:64]
@@ -34,6 +41,8 @@ class DeviceReporter:
         self._health_due_s = 0.0
         self._older_than_number: int | None = None
         self._connected_at: datetime | None = None
+        self._announcement = announcement
+        self._is_announced = False
 
     def set_state(self, state: DeviceState, reason: str) -> None:
         """The state to publish from now on."""
@@ -59,6 +68,7 @@ class DeviceReporter:
         """Publish state and health again, because a restarted broker may have lost them."""
         self._connected_at = now_at
         self._health_due_s = 0.0
+        self._is_announced = False
         with self._lock:
             self._state_published = False
 
@@ -84,6 +94,9 @@ class DeviceReporter:
         if now.monotonic_s >= self._health_due_s:
             self._health_due_s = now.monotonic_s + HEALTH_INTERVAL_S
             connection.publish(self._health_message(now))
+        if self._announcement is not None and not self._is_announced:
+            connection.publish(self._announcement)
+        self._is_announced = True
 
     def state_message(self, state: str, reason: str, at: datetime | None) -> OutgoingMessage:
         """A state message. The last will is one without a time, because it is written before the connection is lost."""

@@ -81,7 +81,7 @@ class OutboxRelay:
         self._orders = orders or NoCommands()
         self._errors = ErrorLog()
         self._subscription_retry = RetryTimer(self._options.reconnect_max_delay_s, self._jitter)
-        self._reporter = DeviceReporter(outbox, device_topics, software_version)
+        self._reporter = DeviceReporter(outbox, device_topics, software_version, self._options.announcement)
         self._sender = Sender(outbox, device_topics, self._options)
         self._receipts = ReceiptBuffer(outbox, self._sender.window)
         self._connection: Connection | None = None

@@ -50,6 +50,8 @@ class DeliveryOptions:
     """After which time events that a broker did not take are sent again for the first time."""
     reconnect_max_delay_s: float = 60.0
     """Upper bound of the reconnect delay, which has full jitter."""
+    announcement: OutgoingMessage | None = None
+    """Published with each new connection, for other programs at the broker."""
 
 
 class Sender:

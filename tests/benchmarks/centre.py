@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from tests.benchmarks.parts.centre_watchers import measure_watchers
 from tests.benchmarks.table import Row, goal_row
 from tests.fakes.centre.large_city import make_large_city
 from tests.fakes.centre.pages import make_app, visiting
@@ -18,6 +19,7 @@ SITES, DEVICES, DAYS = 4000, 10_000, 21
 QUICK_SHARE = 20
 """A quick run has this part of the sites and devices. Its numbers say little about a city."""
 REQUESTS = 20
+WATCHED_S = 60.0
 
 
 def run(quick: bool) -> list[Row]:
@@ -31,7 +33,8 @@ def run(quick: bool) -> list[Row]:
             Row("readings in the hourly counts", city.readings),
             Row("rows of the hourly counts", city.rows),
         ]
-        return rows + _measure(database)
+        rows += _measure(database)
+        return rows + measure_watchers(database, SITES // share, DEVICES // share, WATCHED_S / (6 if quick else 1))
 
 
 def _measure(database: str) -> list[Row]:

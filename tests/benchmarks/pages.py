@@ -228,6 +228,7 @@ def _spoken(*, quick: bool) -> list[Row]:
 
     found = measure_speech(20 if quick else 60)
     return [
+        Row("decision to the first samples at aplay, median", round(statistics.median(found.to_sound_ms)), "ms"),
         goal_row("decision to the first samples at aplay, p95", round(_p95(found.to_sound_ms)), "ms", "<= 250"),
         Row("speaking process, proportional memory", round(found.speaker_mb, 1), "MB", "the daemon has no part in it"),
     ]

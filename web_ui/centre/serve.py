@@ -6,10 +6,15 @@ from mqtt.centre.accounts.accounts import read_accounts
 from mqtt.centre.ingest.database import open_query
 from web_ui.centre.app import create_app
 from web_ui.centre.settings import CentreWebSettings
+from web_ui.server.connection_limits import ConnectionLimits
 from web_ui.server.serve import open_port, serve_app
 
-MAX_CONNECTIONS = 512
-"""Browsers keep a connection open between two requests, and each reader of a live page asks every ten seconds."""
+LIMITS = ConnectionLimits(total=288, per_address=256)
+"""Browsers keep a connection open between two requests, and each reader of a live page asks every ten seconds.
+
+All people of an office are one address behind its router, and all people are one behind a proxy. With TLS a connection needs three
+file descriptors, and waitress uses select(2), which takes 1024.
+"""
 
 
 def run_centre_server(settings: CentreWebSettings, announce: Callable[[str], None]) -> None:
@@ -24,7 +29,7 @@ def run_centre_server(settings: CentreWebSettings, announce: Callable[[str], Non
         for line in _startup_lines(settings, address):
             announce(line)
 
-    serve_app(app, refresher, listener, settings, tell, connection_limit=MAX_CONNECTIONS)
+    serve_app(app, refresher, listener, settings, tell, limits=LIMITS)
 
 
 def _startup_lines(settings: CentreWebSettings, address: str) -> Iterator[str]:

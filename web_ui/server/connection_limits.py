@@ -2,6 +2,7 @@
 
 import socket
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from waitress.channel import HTTPChannel
@@ -11,9 +12,18 @@ from web_ui.auth.login_throttle import client_network
 REQUEST_TIMEOUT_S = 10.0
 """Headers and body of a request must arrive within this time after its first byte (slowloris)."""
 MAX_CONNECTIONS_PER_ADDRESS = 32
-"""Connections of one address: its streams and some requests."""
+"""Connections of one address to a kiosk: its streams and some requests."""
 PEER_TIMEOUT_MS = 15_000
 """A peer that acknowledges nothing for this time is gone: a phone that left the Wi-Fi releases its stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How many connections a server has at the same time."""
+
+    total: int
+    per_address: int = MAX_CONNECTIONS_PER_ADDRESS
+    """Of one address: one browser, all people behind one router, or all people behind one proxy."""
 
 
 class TimeLimitedChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
@@ -37,13 +47,13 @@ class TimeLimitedChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no 
 
 
 class CountLimitedChannel(TimeLimitedChannel):
-    """Also limits the connections of one address."""
+    """Also limits the connections of one address: to `connections_per_address` of the server."""
 
     def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:  # noqa: A002  # the base class calls it so
         super().__init__(server, sock, addr, adj, map=map)
         self.network = client_network(addr[0])
         others = [channel for channel in server.active_channels.values() if channel is not self]
-        if sum(1 for channel in others if channel.network == self.network) >= MAX_CONNECTIONS_PER_ADDRESS:
+        if sum(1 for channel in others if channel.network == self.network) >= server.connections_per_address:
             self.will_close = True
 
 

@@ -20,14 +20,14 @@ from kiosk.system.systemd import SystemdNotifier
 from web_ui.auth.accounts import AccountError, Accounts
 from web_ui.kiosk.app import create_app
 from web_ui.server import security_headers
-from web_ui.server.connection_limits import CountLimitedChannel, TimeLimitedChannel, set_peer_timeout
+from web_ui.server.connection_limits import ConnectionLimits, CountLimitedChannel, TimeLimitedChannel, set_peer_timeout
 from web_ui.server.server_sent_events import MAX_STREAMS
 from web_ui.server.watchdog import WatchdogPinger
 from web_ui.settings import WebServerError, WebSettings
 
 REQUEST_THREADS = 6
 """For all requests that are not streams. Each stream has a thread of its own."""
-MAX_CONNECTIONS = MAX_STREAMS * 2
+DEFAULT_LIMITS = ConnectionLimits(total=MAX_STREAMS * 2)
 MAX_UNSENT_BYTES = 256 * 1024
 """Bytes that a slow browser may leave unsent before its stream waits."""
 
@@ -70,7 +70,7 @@ def _on_loopback(host: str) -> bool:
 
 
 def make_server(
-    app: WSGIApplication, listener: socket.socket, *, secure: bool, connection_limit: int = MAX_CONNECTIONS
+    app: WSGIApplication, listener: socket.socket, *, secure: bool, limits: ConnectionLimits = DEFAULT_LIMITS
 ) -> Any:
     """Waitress on that port, with bounds on everything. `secure`: TLS ends in front of it, which counts connections itself."""
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -78,7 +78,7 @@ def make_server(
         app,
         sockets=[listener],
         threads=MAX_STREAMS + REQUEST_THREADS,
-        connection_limit=connection_limit,
+        connection_limit=limits.total,
         max_request_body_size=security_headers.MAX_BODY_BYTES,
         max_request_header_size=security_headers.MAX_HEADER_BYTES,
         outbuf_high_watermark=MAX_UNSENT_BYTES,
@@ -87,6 +87,7 @@ def make_server(
         url_scheme="https" if secure else "http",
         ident=None,
     )
+    server.connections_per_address = limits.per_address
     server.channel_class = TimeLimitedChannel if secure else CountLimitedChannel
     return server
 
@@ -144,7 +145,7 @@ def serve_app(
     settings: ServerSettings,
     announce: Callable[[str], None],
     *,
-    connection_limit: int = MAX_CONNECTIONS,
+    limits: ConnectionLimits = DEFAULT_LIMITS,
     client_authority: bytes | None = None,
 ) -> None:
     """Serve an application on an open port until SIGTERM or Ctrl-C; main thread only. Raises WebServerError.
@@ -155,9 +156,11 @@ def serve_app(
     set_peer_timeout(listener)
     with ExitStack() as exit_stack:
         around, inner = (
-            _behind_tls(settings, listener, app, client_authority, exit_stack) if secure else (app, listener)
+            _behind_tls(settings, listener, app, exit_stack, client_authority=client_authority, limits=limits)
+            if secure
+            else (app, listener)
         )
-        server = make_server(around, inner, secure=secure, connection_limit=connection_limit)
+        server = make_server(around, inner, secure=secure, limits=limits)
         exit_stack.callback(server.close)
 
         def stop(_number: int, _frame: FrameType | None) -> None:
@@ -177,8 +180,10 @@ def _behind_tls(
     settings: ServerSettings,
     listener: socket.socket,
     app: WSGIApplication,
-    client_authority: bytes | None,
     exit_stack: ExitStack,
+    *,
+    client_authority: bytes | None,
+    limits: ConnectionLimits,
 ) -> tuple[WSGIApplication, socket.socket]:
     """TLS on `listener`. Returns the application and the port behind it. Raises WebServerError."""
     from web_ui.server import tls  # noqa: PLC0415  # asyncio and cryptography need 10 MB, and loopback needs neither
@@ -186,7 +191,7 @@ def _behind_tls(
     assert settings.certificate_path
     context = tls.make_server_context(settings.certificate_path, settings.key_path, client_authority)
     inner = open_port("127.0.0.1", 0)
-    front = tls.TlsProxy(listener, context, inner.getsockname()[1])
+    front = tls.TlsProxy(listener, context, inner.getsockname()[1], limits)
     _start_thread(exit_stack, "tls", front.run, front.close)
     return front.wrap_app(app), inner
 

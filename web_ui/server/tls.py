@@ -20,7 +20,7 @@ from kiosk.system.machine_identity import lan_address
 from mqtt.broker import certificates
 from mqtt.tls import TlsFileError, load_certificate
 from web_ui.auth.login_throttle import client_network
-from web_ui.server.connection_limits import MAX_CONNECTIONS_PER_ADDRESS
+from web_ui.server.connection_limits import ConnectionLimits
 from web_ui.server.handshake_log import HandshakeFailureLog
 from web_ui.settings import WebServerError
 
@@ -32,7 +32,7 @@ ACCEPT_RETRY_S = 0.5
 """After an accept that failed, because all file descriptors are in use."""
 FLUSH_INTERVAL_S = 10.0
 CHUNK_BYTES = 64 * 1024
-MAX_CONNECTIONS = 128
+DEFAULT_LIMITS = ConnectionLimits(total=128)
 _TLS_FAILURES = {
     "HTTP_REQUEST": "plain HTTP on the port of TLS",
     "UNKNOWN_CA": "the browser does not trust the certificate",
@@ -70,10 +70,13 @@ def make_server_context(
 class TlsProxy:
     """One listening port with TLS. `run` has a thread of its own. `close`: any thread."""
 
-    def __init__(self, listener: socket.socket, tls: ssl.SSLContext, inner_port: int) -> None:
+    def __init__(
+        self, listener: socket.socket, tls: ssl.SSLContext, inner_port: int, limits: ConnectionLimits = DEFAULT_LIMITS
+    ) -> None:
         self._listener = listener
         self._tls = tls
         self._inner_port = inner_port
+        self._limits = limits
         self._client_addresses: dict[int, str] = {}
         self._client_certificates: dict[int, bytes] = {}
         self._failures = HandshakeFailureLog()
@@ -150,9 +153,9 @@ class TlsProxy:
     def _is_full(self, network: str) -> bool:
         handshakes = sum(1 for each in self._handshakes.values() if each == network)
         return (
-            self._connections.total() >= MAX_CONNECTIONS
-            or self._connections[network] >= MAX_CONNECTIONS_PER_ADDRESS
-            or handshakes >= MAX_HANDSHAKES_PER_ADDRESS
+            self._connections.total() >= self._limits.total
+            or self._connections[network] >= self._limits.per_address
+            or handshakes >= max(MAX_HANDSHAKES_PER_ADDRESS, self._limits.per_address // 2)
         )
 
     def _make_room(self) -> None:

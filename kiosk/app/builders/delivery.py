@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from kiosk import config
+from kiosk.app.builders.home_assistant import discovery_message
 from kiosk.config.addresses import split_host_port
 from kiosk.core.ports import Clock, Outbox
 from kiosk.delivery import DeliveryOptions, OutboxRelay
@@ -105,7 +106,15 @@ def build_relay(
             first_backlog_events_per_s=(
                 FIRST_BACKLOG_EVENTS_PER_S if mqtt.acknowledge_by == "centre" else RATE_WITHOUT_CENTRE
             ),
+            announcement=_announcement(settings, device_topics) if mqtt.home_assistant else None,
         ),
         software_version=version("entrance-kiosk"),
         orders=orders,
     )
+
+
+def _announcement(settings: config.Settings, topics: DeviceTopics) -> OutgoingMessage:
+    """For Home Assistant."""
+    site = settings.site
+    title = " · ".join(filter(None, (site.title or site.site, site.gate_title or site.device)))
+    return discovery_message(topics, title, version("entrance-kiosk"))

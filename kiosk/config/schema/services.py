@@ -60,6 +60,8 @@ class MqttSettings(Section):
     """Maximum delay between two connection attempts, seconds. It is random, so that not all kiosks reconnect at once."""
     acknowledge_by: Literal["centre", "broker"] = "centre"
     """What removes an event from the outbox: the receipt of the centre, or the PUBACK of the broker, which may still lose it."""
+    home_assistant: bool = False
+    """Announce this gate to a Home Assistant that reads the same broker: state, backlog, quarantine, and no event."""
 
     @field_validator("brokers")
     @classmethod

@@ -127,6 +127,15 @@ def test_a_device_publishes_on_its_own_topics_and_the_centre_receives_it(site: S
         link.close()
 
 
+def test_a_device_announces_itself_to_home_assistant_and_no_other_device(site: Site) -> None:
+    one = site.of(ONE)
+    own, other = (f"homeassistant/device/{each.site}/{each.device}/config" for each in (ONE, TWO))
+    assert publish_and_wait(one, OutgoingMessage(own, b"{}", retain=True)).failure is None
+    for topic in (other, "homeassistant/switch/dong-ba/gate-1/config", f"{own}/more"):
+        assert publish_and_wait(one, OutgoingMessage(topic, b"{}", retain=True)).failure is not None
+    one.close()
+
+
 def test_a_device_receives_only_its_own_receipts(site: Site) -> None:
     centre, one, two = site.link(site.endpoint("centre"), "centre"), site.of(ONE), site.of(TWO)
     for link in (one, two):

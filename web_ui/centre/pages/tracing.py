@@ -33,7 +33,6 @@ from mqtt.centre.tracing.search.sources import LedgerSource, source_of_area
 from web_ui.centre.access import centre_context, current_fleet, guarded, viewer, write_audit
 from web_ui.centre.data.calendar import CITY_ZONE, utc_now
 from web_ui.centre.data.tables import BYTE_ORDER_MARK
-from web_ui.centre.data.trace_pdf import to_pdf
 from web_ui.centre.data.trace_tables import answer_csv, answer_lines, answer_tables, sheet_heading
 from web_ui.centre.pages.rendering import page_formatter, render_page
 
@@ -151,6 +150,8 @@ def _render_answer(
     note = formatter.t("centre.trace.sheet-note", time=formatter.date_time(found.until_at))
     lines = answer_lines(answer, formatter)
     if wanted == "pdf":
+        from web_ui.centre.data.trace_pdf import to_pdf  # noqa: PLC0415  fonts and pictures need 18 MB, and few results are printed
+
         return _file(to_pdf(heading, note, tables, lines), "application/pdf", f"{stored.number}.pdf")
     if wanted == "csv":
         text = BYTE_ORDER_MARK + answer_csv(heading, note, lines, tables)
