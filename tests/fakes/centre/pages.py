@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from mqtt.centre.accounts.accounts import begin_session, csrf_token
 from mqtt.centre.ingest.database import open_query
+from tests.fakes.parts.compiled_templates import share_templates
 from web_ui.centre.access import SESSION_COOKIE, centre_context
 from web_ui.centre.app import create_app
 from web_ui.centre.settings import CentreWebSettings
@@ -18,7 +19,7 @@ from web_ui.centre.settings import CentreWebSettings
 def make_app(database: str) -> Flask:
     """The pages of a city that exists. No thread runs."""
     app, _ = create_app(CentreWebSettings(database, case_keys=Path(f"{database}-case-keys")))
-    return app
+    return share_templates(app)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from kiosk.core.status import (
 from kiosk.health import Measurements, evaluate
 from kiosk.health.measurements import SECONDS_PER_DAY
 from kiosk.system import status_file
+from tests.fakes.parts.compiled_templates import share_templates
 from web_ui.kiosk.app import create_app
 from web_ui.settings import WebSettings
 
@@ -125,7 +126,7 @@ def publish(run_dir: Path, snapshot: StatusSnapshot) -> None:
 def browsing(run_dir: Path, **settings: Any) -> Iterator[FlaskClient]:
     """Flask test client of the web UI for the kiosk in `run_dir`."""
     app, live = create_app(WebSettings(run_dir, **settings))
-    app.testing = True
+    share_templates(app).testing = True
     with app.test_client() as client:
         yield client
     live.close()
