@@ -16,7 +16,7 @@ from tests.fakes.processes.browser import Browser, Page, chromium, expect, fault
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 PAGES = (
     "areas/46", "areas/19753", "sites/dong-ba", "sites/dong-ba/devices/gate-1", "alerts", "audit", "accounts",
-    "accounts/viewer-46", "me",
+    "accounts/viewer-46", "me", "me/second-factor", "me/tokens",
 )  # fmt: skip
 
 

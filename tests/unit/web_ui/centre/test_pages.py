@@ -25,6 +25,7 @@ from web_ui.centre.data.fleet import read_fleet
 PAGES = (
     "/", "/areas/46", "/areas/19753", "/areas/19777", "/sites/dong-ba", "/sites/ca-phe",
     "/sites/dong-ba/devices/gate-1", "/alerts", "/audit", "/accounts", "/accounts/viewer-46", "/me",
+    "/me/second-factor", "/me/tokens",
 )  # fmt: skip
 
 
