@@ -98,16 +98,23 @@ class CityDemo:
             for gate in self.gates:
                 gate.server.start()
                 exit_stack.callback(gate.server.close)
-            for process in (*self._services, *(gate.process for gate in self.gates)):
-                self._on_start(process.name)
-                exit_stack.callback(process.terminate)
-                process.start()
+            for process in self._services:
+                self._start(process, exit_stack)
                 self._await_start(process)
+            for gate in self.gates:  # all at once: each loads its libraries for seconds
+                self._start(gate.process, exit_stack)
+            for gate in self.gates:
+                self._await_start(gate.process)
             self._exit_stack = exit_stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._exit_stack.close()
+
+    def _start(self, process: ChildProcess, exit_stack: ExitStack) -> None:
+        self._on_start(process.name)
+        exit_stack.callback(process.terminate)
+        process.start()
 
     def poll(self) -> None:
         """Wait one interval, then go on with the enrolment. Raises ProcessError and LedgerError."""

@@ -86,7 +86,7 @@ def _gates(state: CityState, words: ViewLanguages) -> RenderableType:
         is_number = name in {"on-disk", "at-centre"}
         table.add_column(words.own(f"city.{name}"), no_wrap=True, justify="right" if is_number else "left")
     for row in state.rows:
-        label = words.line(f"state.{row.state}") if row.state != NO_RESPONSE else "?"
+        label = words.own(f"lamp.{row.state}")
         place = row.place
         table.add_row(place.ward, place.site_title, place.device, label, str(row.on_disk), str(row.at_centre))
     return Panel(table, title=words.own("city.title"), height=len(state.rows) + 3)

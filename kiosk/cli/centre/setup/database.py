@@ -27,7 +27,12 @@ _SELECT_NAMES = (
     "SELECT rolname FROM pg_roles WHERE rolname = 'entrance-centre' UNION "
     "SELECT datname FROM pg_database WHERE datname = 'entrance'"
 )
-_ANSWER_TIMEOUT_S = 20.0
+_SELECT_OURS = (
+    "SELECT datname FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba "
+    "WHERE datname = 'entrance' AND rolname = 'entrance-centre'"
+)
+ANSWER_TIMEOUT_S = 300.0
+"""CREATE DATABASE copies a template and writes it to the disk: on a loaded server it took more than 20 s."""
 
 
 def database_mistakes(answers: SetupAnswers) -> Iterator[str]:
@@ -48,17 +53,21 @@ def database_mistakes(answers: SetupAnswers) -> Iterator[str]:
     if shutil.which("psql") is None:
         yield "--database postgresql: there is no PostgreSQL here. Type: apt install postgresql"
         return
-    done = _psql(_SELECT_NAMES)
+    try:
+        done = _psql(_SELECT_NAMES)
+    except LedgerError as error:
+        yield f"--database postgresql: {error}."
+        return
     if done.returncode:
         yield f"--database postgresql: the server does not answer: {done.stderr.strip()}."
     elif found_names := ", ".join(done.stdout.split()):
         yield f"--database postgresql: {found_names} exists already in PostgreSQL. Name its address instead."
 
 
-def make_database(answers: SetupAnswers, places: SetupPlaces) -> str:
+def make_database(answers: SetupAnswers, places: SetupPlaces, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> str:
     """Make the role and the database, where PostgreSQL on this machine was chosen. Returns the address or the file.
 
-    Raises LedgerError.
+    Raises LedgerError, and then nothing of it stays.
     """
     if answers.database == SQLITE:
         return str(places.state / "centre.db")
@@ -67,8 +76,11 @@ def make_database(answers: SetupAnswers, places: SetupPlaces) -> str:
     password = secrets.token_urlsafe(24)
     _require(_psql(f"CREATE ROLE \"{ROLE}\" LOGIN PASSWORD '{password}'"))
     try:
-        _require(_psql(f'CREATE DATABASE "{DATABASE}" OWNER "{ROLE}" ENCODING \'UTF8\' TEMPLATE template0'))
+        statement = f'CREATE DATABASE "{DATABASE}" OWNER "{ROLE}" ENCODING \'UTF8\' TEMPLATE template0'
+        _require(_psql(statement, answer_timeout_s))
     except LedgerError:
+        if _psql(_SELECT_OURS).stdout.strip():  # it was made all the same. One of another owner is not ours
+            _psql(f'DROP DATABASE "{DATABASE}"')
         _psql(f'DROP ROLE "{ROLE}"')
         raise
     return f"postgresql://{ROLE}:{password}@localhost/{DATABASE}"
@@ -85,12 +97,18 @@ def drop_database() -> None:
     _psql(f'DROP ROLE IF EXISTS "{ROLE}"')
 
 
-def _psql(statement: str) -> subprocess.CompletedProcess[str]:
-    """As the administrator of PostgreSQL. The statement goes over standard input: other users see command lines."""
+def _psql(statement: str, timeout_s: float = ANSWER_TIMEOUT_S) -> subprocess.CompletedProcess[str]:
+    """As the administrator of PostgreSQL. The statement goes over standard input: other users see command lines.
+
+    Raises LedgerError where the answer takes longer. The statement may have been done.
+    """
     command = ["runuser", "-u", "postgres", "--", "psql", "-qAt", "-v", "ON_ERROR_STOP=1"]
-    return subprocess.run(
-        command, input=statement, capture_output=True, text=True, check=False, timeout=_ANSWER_TIMEOUT_S, cwd="/"
-    )
+    try:
+        return subprocess.run(
+            command, input=statement, capture_output=True, text=True, check=False, timeout=timeout_s, cwd="/"
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LedgerError(f"PostgreSQL did not answer within {timeout_s:g} s") from error
 
 
 def make_first_rows(database: str, answers: SetupAnswers, password: str, now: datetime) -> None:

@@ -34,6 +34,8 @@ def test_a_usual_terminal_shows_every_gate_the_words_and_how_to_sign_in(
     text = "\n".join(shown(columns, lines))
     for place in (*PLACES, NEW_PLACE):
         assert place.site_title in text
+        assert place.device in text
+    assert text.count("READY") == 7
     for word in (URL, "0a1b-2c3d-4e5f", "Ctrl-C: ", "river hill desk chair"):
         assert word in text, word
 
