@@ -1,4 +1,4 @@
-"""Shared fixtures. Property tests have no deadline, because benchmarks measure time."""
+"""Shared fixtures. Property tests have no deadline, because benchmarks measure time. How many examples they try: examples.py."""
 
 import gc
 import sys
@@ -10,12 +10,13 @@ import pytest
 from hypothesis import settings
 
 from mqtt.centre.sqlite.ledger import SqliteLedger
+from tests.examples import examples
 from tests.fakes.parts.control_server import FakeControlServer
 from tests.fakes.processes import browser as browsers
 from tests.fakes.processes.browser import Browser
 
-settings.register_profile("no-deadline", deadline=None)
-settings.load_profile("no-deadline")
+settings.register_profile("everyday", deadline=None, max_examples=examples())
+settings.load_profile("everyday")
 
 
 @pytest.fixture

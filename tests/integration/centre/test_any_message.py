@@ -19,11 +19,12 @@ from mqtt.centre.ingest.ledger import Ledger
 from mqtt.centre.postgres.ledger import PostgresLedger
 from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.topics import TopicKind
+from tests.examples import examples
 from tests.fakes.data.access_events import GATE, an_event, event_text
 from tests.fakes.processes import postgres
 from tests.fuzz.fed_centre import HEALTH, HONEST, STATE, FedCentre, event_content
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", examples(50)))
 ODD_VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [
         "0001-01-01T00:00:00+23:59",

@@ -14,6 +14,7 @@ from mqtt.centre.postgres import arrays
 from mqtt.centre.postgres.ledger import PostgresLedger
 from mqtt.device_messages import StateMessage
 from mqtt.topics import DeviceTopics
+from tests.examples import examples
 from tests.fakes.data.access_events import an_event
 from tests.fakes.data.arrivals import arrival_of
 from tests.fakes.processes import postgres
@@ -41,7 +42,7 @@ def address() -> Iterator[str]:
 def test_each_kind_of_array_comes_back_as_it_was(address: str) -> None:
     with psycopg.connect(address) as connection:
 
-        @settings(max_examples=200, deadline=None)
+        @settings(max_examples=examples(60), deadline=None)
         @given(
             st.lists(INTEGERS), st.lists(FLOATS), st.lists(TEXTS), st.lists(TIMES), st.lists(st.uuids()), st.lists(DAYS)
         )

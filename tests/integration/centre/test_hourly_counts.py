@@ -22,6 +22,7 @@ from mqtt.centre.sqlite import schema as sqlite_schema
 from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.device_messages import HealthMessage
 from mqtt.topics import DeviceTopics
+from tests.examples import examples
 from tests.fakes.data.access_events import EPOCH, an_event, an_undo_event
 from tests.fakes.data.arrivals import arrival_of
 from tests.fakes.processes import postgres
@@ -142,7 +143,7 @@ def messages_of(device: Device, steps: list[Any]) -> Iterator[IngestedMessage | 
 
 
 def test_the_counts_equal_a_recount_of_the_events(ledger: Ledger) -> None:
-    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
     @given(STEPS, st.booleans())
     def equal(steps: list[Any], together: bool) -> None:
         device = Device(f"gate-{next(_device_names)}")

@@ -36,6 +36,7 @@ from mqtt.events import SEQ_CONFLICT, InvalidEvent
 from mqtt.paho.connection import PahoConnection
 from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import DeviceTopics
+from tests.examples import examples
 from tests.fakes.data.access_events import EPOCH, GATE, an_event, an_undo_event, event_text
 from tests.fakes.data.arrivals import arrival_of
 from tests.fakes.parts.stepping import until
@@ -184,7 +185,7 @@ def test_each_event_is_stored_in_its_row_unchanged(address: str) -> None:
     with psycopg.connect(address, row_factory=dict_row) as connection:
         connection.execute("SET TIME ZONE 'UTC'")
 
-        @settings(max_examples=150, deadline=None)
+        @settings(max_examples=examples(40), deadline=None)
         @given(
             st.lists(
                 st.tuples(events(), st.sampled_from([NOW, NOW + timedelta(microseconds=1)])), min_size=1, max_size=3

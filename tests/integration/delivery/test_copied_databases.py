@@ -25,6 +25,7 @@ from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.connection import OutgoingMessage
 from mqtt.events import SEQ_CONFLICT, InvalidEvent
 from mqtt.topics import TopicKind
+from tests.examples import examples
 from tests.fakes.data.access_events import GATE, START_AT, an_event
 from tests.fakes.parts.connection import FakeBroker, ManualClock
 
@@ -228,6 +229,6 @@ def assert_told(device: Device) -> None:
 
 
 CopiedDatabases.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(10), stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 test_copies_of_a_database_lose_no_event = CopiedDatabases.TestCase

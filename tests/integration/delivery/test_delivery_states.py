@@ -26,6 +26,7 @@ from mqtt.centre.ingest.receipts import receipt_messages
 from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.connection import OutgoingMessage
 from mqtt.topics import TopicKind
+from tests.examples import examples
 from tests.fakes.data.access_events import GATE, START_AT, an_event
 from tests.fakes.parts.connection import FakeBroker, ManualClock
 
@@ -204,6 +205,6 @@ class Delivery(RuleBasedStateMachine):
 
 
 Delivery.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(10), stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 test_every_interleaving_delivers_each_event_once = Delivery.TestCase

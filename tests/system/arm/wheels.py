@@ -53,7 +53,7 @@ SUITE = (
     f"{UNIT}/hardware/gpio/test_pattern_player.py",
     "tests/unit/mqtt/test_messages.py",
 )
-LONG = ("test_a_hundred_thousand_mutations_are_refused_with_a_reason",)
+LONG = ("test_any_mutation_is_refused_with_a_reason",)
 """Left out of the short form: minutes under emulation, and other tests of the file use the same compiled code."""
 
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.app.control_socket import COMMAND_DEADLINE_S, MAX_CONNECTIONS, SOCKET_FILE, ControlServer, PauseCommand
+from tests.examples import examples
 from tests.faults.injection.supervised import no_free_descriptors
 
 COMMAND = b'{"command": "pause", "paused": true}\n'
@@ -210,7 +211,7 @@ def test_a_user_with_many_commands_does_not_keep_another_user_waiting(
     assert len(many) == MAX_CONNECTIONS
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk import config
+from tests.examples import examples
 from tests.paths import PROJECT
 
 SMALLEST = """
@@ -107,7 +108,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(60))
 @given(
     tree=st.dictionaries(st.sampled_from(["site", "camera", "keys", "zz"]) | st.text(max_size=8), VALUES, max_size=4)
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kiosk import config
 from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.system.translations import languages
+from tests.examples import examples
 from tests.unit.kiosk.config.test_loader import SMALLEST, mistakes, write_config
 
 ZONES = {
@@ -128,7 +129,7 @@ def test_a_hostile_file_is_refused_at_once(text: str) -> None:
     assert time.monotonic() - began_s < 2.0
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(60))
 @given(st.binary(max_size=200) | st.text("[]{}=.\"'#\n a1", max_size=200).map(str.encode))
 def test_any_bytes_give_a_tree_or_one_sentence(raw: bytes) -> None:
     said = ""

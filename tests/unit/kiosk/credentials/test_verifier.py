@@ -13,6 +13,7 @@ from kiosk.credentials import CredentialVerifier, is_known_format
 from kiosk.credentials.formats import base45, fields
 from kiosk.credentials.issuing.samples import SampleCode, make_sample_data
 from kiosk.credentials.trust import trust_list
+from tests.examples import examples
 from tests.fakes.data.people import NOW_AT, WORLD, dispatcher, moment
 
 NATIONAL = "001093029317|NGUYEN VAN A|1987-01-18|0|162979388586171100|<1<00<0123232422"
@@ -294,7 +295,7 @@ def test_no_bytes_crash_the_verifier(data: bytes) -> None:
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=20), min_size=5, max_size=18), st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=examples(60))
 def test_no_fields_crash_the_verifier(parts: list[str], insured: bool) -> None:
     answer = read("|".join(parts) + ("$" if insured else ""))
     assert isinstance(answer, Claim | Refusal)

@@ -18,6 +18,7 @@ from kiosk.decoding.scene import RegionView, Scene
 from kiosk.decoding.stages import make_slow_stages, run_fast_stage
 from kiosk.decoding.still_image import decode_image
 from kiosk.decoding.time_limit import DecoderHungError, TimeLimitedDecoder
+from tests.examples import examples
 from tests.fakes.data.qr_images import code_picture, frames, noisy, scene, smeared, turned
 from tests.paths import SHARED
 
@@ -128,7 +129,7 @@ def test_most_photographs_are_read_and_none_is_misread() -> None:
     assert wrong == ["33.png"]  # GB2312 in byte mode without an ECI mark; the bytes are right
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.text(
         st.characters(min_codepoint=32, max_codepoint=0x1EF9, exclude_categories=["Cs", "Cn"]), min_size=3, max_size=90
@@ -289,7 +290,7 @@ def test_a_time_limit_does_not_change_the_results() -> None:
     decoder.close()
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     width=st.integers(1, 400),
     height=st.integers(1, 300),

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
+from tests.examples import examples
 from tests.fakes.data.status_snapshots import a_status, publish
 from tests.fakes.processes.web_process import served
 
@@ -37,7 +38,7 @@ def test_what_is_answered_is_described_whatever_is_asked(described: OpenApiSchem
     operation = described[path]["GET"]
 
     @given(case=operation.as_strategy())
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(10), deadline=None, suppress_health_check=list(HealthCheck))
     def fuzz(case: "schemathesis.Case[Any]") -> None:
         case.call_and_validate(excluded_checks=BY_DESIGN[path])
 

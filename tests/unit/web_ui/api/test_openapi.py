@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from kiosk.core.model import DeviceState
 from kiosk.system.status_file import STATUS_FILE
+from tests.examples import examples
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from tests.paths import PROJECT
 from web_ui.kiosk.api.metrics import METRICS, PREFIX
@@ -62,7 +63,7 @@ def test_every_schema_of_the_description_is_one(tmp_path: Path) -> None:
     method=st.sampled_from(["GET", "HEAD", "OPTIONS", "POST", "DELETE", "PROPFIND"]),
     path=st.sampled_from(["/", "/guard", "/healthz", "/readyz", "/metrics", "/api/v1/status", "/live/guard/parts"]),
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_request_whatever_breaks_an_address(
     tmp_path: Path, query: dict[str, str], header: str, method: str, path: str
 ) -> None:

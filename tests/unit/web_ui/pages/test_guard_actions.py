@@ -18,6 +18,7 @@ from kiosk.core.reversal import UndoRefusal
 from kiosk.core.status import UndoStatus
 from kiosk.storage import SqliteEventStore
 from kiosk.system.translations import translator
+from tests.examples import examples
 from tests.fakes.data.access_events import an_event, an_undo_event
 from tests.fakes.data.status_snapshots import a_status, answers, browsing, publish
 from tests.fakes.parts.control_server import FakeControlServer
@@ -124,7 +125,7 @@ def test_a_kiosk_that_does_not_hear_the_order_is_told(client: FlaskClient) -> No
     seq=st.text(max_size=30) | st.integers().map(str),
     reason=st.text(max_size=30) | st.sampled_from([each.value for each in ManualReason]),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_form_whatever_orders_more_than_a_number_and_a_word(
     client: FlaskClient, daemon: FakeControlServer, seq: str, reason: str
 ) -> None:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from tests.examples import examples
 from tests.fakes.data.access_events import a_store
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from tests.fakes.parts.control_server import FakeControlServer
@@ -190,7 +191,7 @@ def test_no_fields_whatever_are_a_server_error(browser: FlaskClient, address: tu
         content_type=st.sampled_from([FORM, FORM, FORM, MULTIPART, "text/plain", "application/json", ""]),
         csrf=st.none() | st.none() | VALUES,
     )
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(8), deadline=None, suppress_health_check=list(HealthCheck))
     def any_request(**fields: Any) -> None:
         check(browser, AnyRequest(*address, **fields))
 
@@ -235,7 +236,7 @@ def test_a_body_of_too_many_bytes_or_parts_is_refused(browser: FlaskClient, cont
 @example(before="9" * 4301, since="0001-01-01")
 @example(before="-9223372036854775809", since="9999-12-31")
 @example(before="0", since="0001-01-02T00:00+14:00")
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_filter_of_the_events_gives_events_or_a_sentence(browser: FlaskClient, before: str, since: str) -> None:
     AnyRequest("GET", "/admin").send(browser)
     answer = browser.get("/admin/events", query_string={"before": before, "since": since, "until": since})

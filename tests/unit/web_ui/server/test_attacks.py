@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.fakes.data.status_snapshots import a_status, publish
 from tests.fakes.processes.web_process import served
 from web_ui.server.connection_limits import MAX_CONNECTIONS_PER_ADDRESS
@@ -104,7 +105,7 @@ def test_malformed_and_oversized_requests_are_refused(port: int, raw: bytes) -> 
 
 
 @given(raw=st.binary(min_size=1, max_size=200))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_no_bytes_whatever_end_the_page(port: int, raw: bytes) -> None:
     said = answer_to(port, raw + b"\r\n\r\n")
     assert not said.startswith(b"HTTP/1.1 5")

@@ -21,6 +21,7 @@ from kiosk.core.ports import KioskError
 from kiosk.credentials.trust import denylist, trust_list
 from kiosk.simulation.sandbox import Sandbox, temporary_sandbox
 from kiosk.system.translations import languages, translator
+from tests.examples import examples
 from tests.fakes.data.certificates import NOW, Workshop
 
 CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
@@ -84,7 +85,8 @@ def _private(key: X25519PrivateKey | Ed25519PrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-UNKNOWN_KIND = b"-----BEGIN PUBLIC KEY-----\nMCowBQYD/2VuAyEAO8pQhy1RjGMCeKTpycCve4MNn983Sd6v6XH7h6ZsLBo=\n-----END PUBLIC KEY-----\n"
+PUBLIC_PEM = b"-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n"
+UNKNOWN_KIND = PUBLIC_PEM % b"MCowBQYD/2VuAyEAO8pQhy1RjGMCeKTpycCve4MNn983Sd6v6XH7h6ZsLBo="
 WRONG_KEYS = {
     "no sealing key": ("centre-public.pem", None, "file-missing"),
     "a sealing key of another kind": ("centre-public.pem", _public(STRANGER), "sealing-key"),
@@ -284,7 +286,7 @@ KEYS_AND_LISTS = ("centre-public.pem", "pseudonym.key", "root-public.pem", "trus
 FUZZED = (*KEYS_AND_LISTS, "root.pem", "device.pem", "device.key")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_content_of_a_file_makes_the_check_raise(sandbox: Sandbox, shop: Workshop, data: st.DataObject) -> None:
     """Random bytes, and good files with changed bytes: a finding or none, as the daemon would start or not."""

@@ -12,6 +12,7 @@ from kiosk.core.gate import Gate
 from kiosk.core.model import ClockReading, Decision, Outcome, Reason
 from kiosk.core.visits import REFUSAL_BURST, SETTLE_S, VisitTracker
 from kiosk.core.visits.refusals import COUNT_INTERVAL_S, PRESENCE_GAP_S, REFILL_S
+from tests.examples import examples
 from tests.fakes.data.people import WORLD, moment
 from tests.fakes.data.visitors import ANH, IN, A, B
 from tests.fakes.parts.gate import FRAME, Scene
@@ -161,7 +162,7 @@ class TestFlood:
 
 
 @given(st.lists(st.tuples(st.sets(st.integers(0, 30), max_size=3), st.integers(1, 40)), max_size=150))
-@settings(max_examples=200)
+@settings(max_examples=examples(60))
 def test_whatever_is_shown_two_lights_are_a_second_apart(frames: list[tuple[set[int], int]]) -> None:
     here, now_s, shown_s = VisitTracker(window_s=2), 0.0, float("-inf")
     for numbers, steps in frames:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from kiosk.core.model import Decision, Direction, Outcome, Reason, VisitHistory
 from kiosk.core.visits import CODE_ACTIONS, SETTLE_S, CodeAction, CodeState, CodeVisibility, VisitTracker
+from tests.examples import examples
 from tests.fakes.data.people import moment
 from tests.fakes.data.visitors import ANH, BINH, CROWD, IN, NO, OUT, A, B, C
 
@@ -129,7 +130,7 @@ def test_the_action_table_is_complete() -> None:
 
 
 @given(st.lists(st.tuples(st.sets(st.sampled_from([A, B, C]), max_size=3), st.integers(0, 80)), max_size=40))
-@settings(max_examples=200)
+@settings(max_examples=examples(60))
 def test_an_answered_code_never_needs_another_answer_within_its_window(frames: list[tuple[set[bytes], int]]) -> None:
     here, now_s, answered_s = VisitTracker(window_s=8), 0.0, dict[bytes, float]()
     for codes, quarters in frames:

@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from kiosk.core.model import Assurance, Claim, ClockReading, CodeKind, Direction, Outcome, Subject
 from kiosk.core.rules import AccessPolicy, OpeningHours, decide_access
 from kiosk.core.visits import VisitTracker
+from tests.examples import examples
 from tests.fakes.data.people import moment
 from tests.fakes.data.visitors import (
     ANH,
@@ -206,5 +207,5 @@ class AGateAllDay(RuleBasedStateMachine):
         return moment(self.now_s)
 
 
-AGateAllDay.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+AGateAllDay.TestCase.settings = settings(max_examples=examples(20), stateful_step_count=40)
 TestAGateAllDay = AGateAllDay.TestCase

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from kiosk.core import visits
 from kiosk.core.model import Decision, Direction, Outcome, Reason, StoredEvent, VisitHistory
 from kiosk.core.visits import SETTLE_S, VisitTracker
+from tests.examples import examples
 from tests.fakes.data.people import moment
 from tests.fakes.data.visitors import ANH, BINH, CROWD, IN, LET_IN, LET_OUT, NO, OUT, A, B, C, stored
 
@@ -181,7 +182,7 @@ PEOPLE = [(), ANH, BINH, (b"qid of C" + bytes(8),), (b"qid of C" + bytes(8), b"c
 
 
 @given(st.lists(st.tuples(st.sampled_from([*PEOPLE, "undo", "by hand"]), st.integers(9, 600)), max_size=30))
-@settings(max_examples=300)
+@settings(max_examples=examples(60))
 def test_memory_after_undos_equals_memory_restored_from_the_events(
     steps: list[tuple[tuple[bytes, ...] | str, int]],
 ) -> None:

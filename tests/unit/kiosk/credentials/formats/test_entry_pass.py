@@ -12,10 +12,11 @@ import segno
 from kiosk.core.model import Assurance, Claim, Reason
 from kiosk.credentials.formats import base45, cose
 from kiosk.credentials.issuing import MAX_CARD_CHARACTERS, sign_pass
+from tests.examples import examples
 from tests.fakes.data.entry_passes import CLAIMS, ISSUER, PARTS, RAW, SERIAL, VALID, reason, signed, text, token
 from tests.fakes.data.people import NOW_AT, WORLD, dispatcher, moment
 
-MUTATIONS = 100_000
+MUTATIONS = 100 * examples(100)
 
 
 def test_a_card_has_178_characters_and_fits_version_7_at_level_m() -> None:
@@ -199,7 +200,7 @@ def mutated(chance: random.Random, others: list[bytes]) -> bytes:
 
 
 @pytest.mark.timeout(400)
-def test_a_hundred_thousand_mutations_are_refused_with_a_reason() -> None:
+def test_any_mutation_is_refused_with_a_reason() -> None:
     chance = random.Random(20260923)
     passes = [VALID, *(WORLD.make_valid_pass(number) for number in range(20))]
     true_raw = {base45.decode_base45(code[5:]) for code in passes}

@@ -17,6 +17,7 @@ from kiosk.credentials.trust.denylist import EMPTY_DENYLIST
 from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.list_loader import COPY_RETRY_S, ListLoader
 from kiosk.system import atomic_files
+from tests.examples import examples
 from tests.fakes.data.people import WORLD, moment
 from tests.unit.kiosk.credentials.trust.test_signed_lists import ROOT, STRANGER, deny_bytes, trust_bytes
 
@@ -174,7 +175,7 @@ def test_a_copy_is_also_written_later_if_the_file_has_become_bad_meanwhile(
     assert start().denylist is not EMPTY_DENYLIST
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(60))
 @given(data=st.binary(max_size=300))
 def test_no_bytes_make_a_list_raise_anything_but_its_own_error(data: bytes) -> None:
     for parse in (trust_list.parse_trust_list, denylist.parse_denylist):
@@ -184,7 +185,7 @@ def test_no_bytes_make_a_list_raise_anything_but_its_own_error(data: bytes) -> N
             parse(trust_bytes(1), data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(60))
 @given(position=st.integers(0, 10_000), value=st.integers(1, 255))
 def test_no_changed_byte_makes_a_list_raise_anything_but_its_own_error(position: int, value: int) -> None:
     for data, parse in ((trust_bytes(3), trust_list.parse_trust_list), (deny_bytes(3, A), denylist.parse_denylist)):
@@ -201,7 +202,7 @@ CONTENTS = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(60))
 @given(kind=st.sampled_from(["trust", "deny"]), number=CONTENTS, at=CONTENTS, count=CONTENTS, entries=CONTENTS)
 def test_no_signed_content_makes_a_list_raise_anything_but_its_own_error(
     kind: str, number: object, at: object, count: object, entries: object

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mqtt.centre.fleet.backlog_control import FLOOR_EVENTS_PER_S, TELL_AGAIN_AT
+from tests.examples import examples
 from tests.fakes.parts.backlog_fleet import BacklogFleet
 
 LIVE_P95_S = 2.0
@@ -41,7 +42,7 @@ def test_a_centre_that_becomes_five_times_slower_keeps_its_live_events_fast() ->
     assert max(rates[start_s] for start_s in rates if start_s >= 300) >= 3000, "the fast one too, soon afterwards"
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(5))
 @given(
     st.integers(1, 300),
     st.integers(1, 400),
