@@ -18,7 +18,7 @@ from kiosk.app.control_socket import (
     UndoCommand,
 )
 from kiosk.app.gate_worker import GateWorker
-from kiosk.app.restart_request import RestartRequest
+from kiosk.app.requests.restart_request import RestartRequest
 from kiosk.core.ports import Clock, Signal
 from kiosk.core.reversal import UndoError
 from kiosk.decoding.preview.preview import CameraPreview, PreviewImage

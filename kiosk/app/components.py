@@ -14,13 +14,13 @@ from kiosk.app.builders.delivery import build_relay
 from kiosk.app.builders.remote_lists import ListReceiver, build_list_receiver
 from kiosk.app.builders.renewal import build_renewal, build_slot
 from kiosk.app.call_queue import CallQueue
-from kiosk.app.camera_worker import CameraWorker
 from kiosk.app.control_socket import ControlServer, HandlerMap
-from kiosk.app.frame_slot import LatestFrameSlot
 from kiosk.app.gate_worker import GateWorker
-from kiosk.app.idle_detector import IdleDetector
-from kiosk.app.restart_request import RestartRequest
-from kiosk.app.scanner_worker import ScannerWorker
+from kiosk.app.requests.restart_request import RestartRequest
+from kiosk.app.sources.camera_worker import CameraWorker
+from kiosk.app.sources.frame_slot import LatestFrameSlot
+from kiosk.app.sources.idle_detector import IdleDetector
+from kiosk.app.sources.scanner_worker import ScannerWorker
 from kiosk.app.status_collector import StatusCollector, StatusOptions
 from kiosk.config.overlay.judgement import Observation, failing_checks
 from kiosk.core.model import DeviceState, Direction, ManualReason

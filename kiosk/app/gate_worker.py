@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from kiosk.app.call_queue import CallQueue
-from kiosk.app.frame_slot import LatestFrameSlot
-from kiosk.app.pause import Pause
+from kiosk.app.requests.pause import Pause
+from kiosk.app.sources.frame_slot import LatestFrameSlot
 from kiosk.core.frame import Frame
 from kiosk.core.gate import Gate
 from kiosk.core.model import Direction, FrameQuality, ManualReason, ScannedCode, StoredEvent

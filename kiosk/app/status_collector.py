@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from kiosk.app.camera_worker import CameraWorker
 from kiosk.app.gate_worker import GateWorker
-from kiosk.app.idle_detector import IdleDetector
+from kiosk.app.sources.camera_worker import CameraWorker
+from kiosk.app.sources.idle_detector import IdleDetector
 from kiosk.core.model import ClockQuality, ClockReading, DeviceState
 from kiosk.core.ports import StoreError
 from kiosk.core.reversal import LastAccessEvent

@@ -14,9 +14,9 @@ from pathlib import Path
 from kiosk import config
 from kiosk.app.builders import gate, hardware
 from kiosk.app.builders.startup import build_with_retry, open_run_dir
-from kiosk.app.camera_worker import CameraWorker
 from kiosk.app.daemon import open_signal_with_retry
-from kiosk.app.frame_slot import LatestFrameSlot
+from kiosk.app.sources.camera_worker import CameraWorker
+from kiosk.app.sources.frame_slot import LatestFrameSlot
 from kiosk.app.worker import Worker
 from kiosk.core.model import ClockReading, DeviceState, Outcome
 from kiosk.core.ports import Clock, Decoder, KioskError, Signal

@@ -29,7 +29,7 @@ from kiosk.hardware.gpio.signal_output import OutputPins, SignalOutput
 from kiosk.system.status_file import read_status
 from tests.benchmarks.parts.hardware_faults import run_beside
 from tests.benchmarks.table import Row, goal_row
-from tests.fakes.parts.idle_camera import IdleCamera
+from tests.fakes.hardware.idle_camera import IdleCamera
 from tests.fakes.processes.replay_daemon import daemon, empty_scene, put, state, until, with_code
 from tests.paths import PROJECT
 

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from kiosk.app.frame_slot import LatestFrameSlot
+from kiosk.app.sources.frame_slot import LatestFrameSlot
 from kiosk.core.frame import Frame
 
 

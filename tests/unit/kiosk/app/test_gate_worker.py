@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from kiosk.app.call_queue import CallQueue
-from kiosk.app.frame_slot import LatestFrameSlot
 from kiosk.app.gate_worker import GateWorker
+from kiosk.app.sources.frame_slot import LatestFrameSlot
 from kiosk.core.reversal import LastAccessEvent
 from kiosk.core.visits import VisitTracker
 from kiosk.health import CameraMonitor

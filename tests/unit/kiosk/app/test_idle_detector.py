@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from kiosk import config
 from kiosk.app.builders.hardware import build_presence_sensor
-from kiosk.app.idle_detector import SENSOR_HOLD_S, STUCK_OFF_AFTER_DECISIONS, STUCK_ON_AFTER_S, IdleDetector
+from kiosk.app.sources.idle_detector import SENSOR_HOLD_S, STUCK_OFF_AFTER_DECISIONS, STUCK_ON_AFTER_S, IdleDetector
 from kiosk.hardware.gpio.presence_sensor import PresenceSensor
-from tests.fakes.parts.idle_camera import IdleCamera
+from tests.fakes.hardware.idle_camera import IdleCamera
 
 
 class TimedDetector:

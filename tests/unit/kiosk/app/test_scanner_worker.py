@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from kiosk.app import scanner_worker
 from kiosk.app.call_queue import CallQueue
-from kiosk.app.frame_slot import MAX_SCANS, LatestFrameSlot
 from kiosk.app.gate_worker import GateWorker
-from kiosk.app.scanner_worker import ScannerWorker
+from kiosk.app.sources import scanner_worker
+from kiosk.app.sources.frame_slot import MAX_SCANS, LatestFrameSlot
+from kiosk.app.sources.scanner_worker import ScannerWorker
 from kiosk.core.frame import Frame
 from kiosk.core.gate import Gate
 from kiosk.core.model import Outcome, ScannedCode
@@ -19,8 +19,8 @@ from kiosk.hardware.cameras.blank_camera import BlankCamera
 from kiosk.hardware.scanners.factory import create_scanner
 from kiosk.health import CameraMonitor
 from tests.fakes.data.people import WORLD, moment
+from tests.fakes.hardware.scanners import ScriptedScanner, SerialPlug
 from tests.fakes.parts.gate import Scene
-from tests.fakes.parts.scanners import ScriptedScanner, SerialPlug
 
 VALID = WORLD["valid"].data
 
@@ -106,11 +106,11 @@ def test_a_full_disk_shows_no_light_for_a_scanned_code() -> None:
 
 def test_a_scanner_that_is_unplugged_is_opened_again_and_logged_once() -> None:
     post = Post()
-    assert post.scanner_worker.step() == 0.0
-    assert not post.scanner_worker.error
+    steps = [(post.scanner_worker.step(), post.scanner_worker.error)]
     post.scanner.plugged = False
-    assert [post.scanner_worker.step() for _ in range(3)] == [scanner_worker.REOPEN_DELAY_S] * 3
-    assert post.scanner_worker.error == "not plugged in"
+    steps += [(post.scanner_worker.step(), post.scanner_worker.error) for _ in range(3)]
+    errors = ["", "unplugged", "not plugged in", "not plugged in"]
+    assert steps == list(zip((0.0, *[scanner_worker.REOPEN_DELAY_S] * 3), errors, strict=True))
     post.scanner.plugged = True
     post.scan(VALID)
     assert not post.scanner_worker.error

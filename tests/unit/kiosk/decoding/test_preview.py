@@ -10,7 +10,7 @@ import zxingcpp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kiosk.app.frame_slot import LatestFrameSlot
+from kiosk.app.sources.frame_slot import LatestFrameSlot
 from kiosk.core.frame import Frame, Luma
 from kiosk.decoding.preview import preview as module
 from kiosk.decoding.preview.aiming import AimingAdvice

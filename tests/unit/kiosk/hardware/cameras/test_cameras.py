@@ -11,7 +11,7 @@ from kiosk.core.ports import CameraError
 from kiosk.hardware.cameras.factory import create_camera
 from kiosk.hardware.cameras.replay_camera import ReplayCamera
 from kiosk.hardware.cameras.webcam_camera import WebcamCamera
-from tests.fakes.parts.camera_libraries import FakeVideo, bgr, error_of_pending_capture_on_close
+from tests.fakes.hardware.camera_libraries import FakeVideo, bgr, error_of_pending_capture_on_close
 
 FAST = 120.0
 

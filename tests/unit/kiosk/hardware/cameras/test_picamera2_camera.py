@@ -5,7 +5,7 @@ import pytest
 
 from kiosk.core.ports import CameraError
 from kiosk.hardware.cameras.picamera2_camera import Picamera2Camera, select_controls
-from tests.fakes.parts.camera_libraries import FakeSensor, error_of_pending_capture_on_close, sensor_class
+from tests.fakes.hardware.camera_libraries import FakeSensor, error_of_pending_capture_on_close, sensor_class
 
 EVERYTHING = dict.fromkeys(
     [

@@ -9,8 +9,8 @@ OUTPUTS = (GREEN, RED, AMBER, BUZZER, RELAY)
 
 
 def seen(scenario: str) -> dict[int, list[str]]:
-    """Levels of each line in a scenario of tests/fakes/parts/lgpio_lines.py, in order."""
-    command = [sys.executable, "-m", "tests.fakes.parts.lgpio_lines", scenario]
+    """Levels of each line in a scenario of tests/fakes/hardware/lgpio_lines.py, in order."""
+    command = [sys.executable, "-m", "tests.fakes.hardware.lgpio_lines", scenario]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "driving a pin failed" not in done.stderr

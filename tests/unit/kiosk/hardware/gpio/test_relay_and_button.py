@@ -11,8 +11,8 @@ from gpiozero.pins.mock import MockFactory, MockPin
 from kiosk import config
 from kiosk.app.call_queue import CallQueue
 from kiosk.app.components import connect_buttons
-from kiosk.app.frame_slot import LatestFrameSlot
 from kiosk.app.gate_worker import GateWorker
+from kiosk.app.sources.frame_slot import LatestFrameSlot
 from kiosk.core.model import AccessEvent, Direction, ManualReason, Reason
 from kiosk.core.ports import KioskError, SignalError
 from kiosk.hardware.gpio.buttons import GuardButton, open_buttons, read_button_states

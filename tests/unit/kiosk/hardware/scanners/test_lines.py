@@ -16,7 +16,7 @@ from kiosk.core.ports import ScannerError
 from kiosk.hardware.scanners.device_scanner import DeviceScanner, found_devices
 from kiosk.hardware.scanners.factory import create_scanner
 from kiosk.hardware.scanners.lines import EVENT, KeyboardLine
-from tests.fakes.parts.scanners import SerialPlug, key_events
+from tests.fakes.hardware.scanners import SerialPlug, key_events
 
 PRINTABLE = string.digits + string.ascii_letters + string.punctuation + " "
 UINPUT = Path("/dev/uinput")

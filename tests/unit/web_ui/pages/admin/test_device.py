@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.app.control_socket import RestartCommand
-from kiosk.app.restart_request import DELAY_S, RestartRequest
+from kiosk.app.requests.restart_request import DELAY_S, RestartRequest
 from kiosk.system.translations import languages, translator
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from tests.fakes.parts.control_server import FakeControlServer

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.app.control_socket import PauseCommand
-from kiosk.app.pause import Pause
+from kiosk.app.requests.pause import Pause
 from kiosk.core.model import DeviceState
 from kiosk.core.status import CheckStatus, HealthCheck, PauseReason, PauseStatus
 from kiosk.system.translations import languages, translator

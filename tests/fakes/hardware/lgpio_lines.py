@@ -1,6 +1,6 @@
 """Fake lgpio that records the levels of all lines, also after the process that held them died.
 
-`python -m tests.fakes.parts.lgpio_lines SCENARIO` prints the levels of each line in their order as JSON: low, high or
+`python -m tests.fakes.hardware.lgpio_lines SCENARIO` prints the levels of each line in their order as JSON: low, high or
 floats. It is a separate process, because gpiozero imports lgpio by its name.
 """
 

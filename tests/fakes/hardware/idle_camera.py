@@ -5,9 +5,9 @@ import time
 
 import numpy as np
 
-from kiosk.app.camera_worker import CameraWorker
-from kiosk.app.frame_slot import LatestFrameSlot
-from kiosk.app.idle_detector import IdleDetector
+from kiosk.app.sources.camera_worker import CameraWorker
+from kiosk.app.sources.frame_slot import LatestFrameSlot
+from kiosk.app.sources.idle_detector import IdleDetector
 from kiosk.core.frame import Frame, Luma
 
 

@@ -3,8 +3,8 @@
 import logging
 import time
 
-from kiosk.app.frame_slot import LatestFrameSlot
-from kiosk.app.idle_detector import IdleDetector
+from kiosk.app.sources.frame_slot import LatestFrameSlot
+from kiosk.app.sources.idle_detector import IdleDetector
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.ports import Camera, CameraError
 from kiosk.decoding.frame_quality import decimate_frame

@@ -3,7 +3,7 @@
 import logging
 import time
 
-from kiosk.app.frame_slot import LatestFrameSlot
+from kiosk.app.sources.frame_slot import LatestFrameSlot
 from kiosk.core.model import ScannedCode
 from kiosk.core.ports import CodeScanner, ScannerError
 

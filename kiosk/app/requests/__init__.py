@@ -1,0 +1,1 @@
+"""What people ask of a running kiosk, and what lasts: a pause, and a restart."""
