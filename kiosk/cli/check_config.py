@@ -29,6 +29,8 @@ def check_config(path: Path, *, show: bool, connect: bool, startup: bool) -> Non
 
     Prints a sentence for each mistake. Exit status 1 if there is any. Notices do not count.
     """
+    if not startup:
+        config.load_settings(path, with_overlay=False)  # a mistake of the file that a change over it hides
     settings = config.load_settings(path)
     t = translator(settings.site.language)
     findings = list(check_settings(settings))

@@ -161,6 +161,19 @@ def test_a_device_receives_only_its_own_commands_and_only_the_centre_receives_re
         link.close()
 
 
+def test_a_device_receives_only_its_own_configuration_and_wants_none_of_another(site: Site) -> None:
+    centre, one, two = site.link(site.endpoint("centre"), "centre"), site.of(ONE), site.of(TWO)
+    for link in (one, two):
+        subscribe(link, ONE.topic(TopicKind.DESIRED), topics.topic_filter("entrance", TopicKind.DESIRED))
+    assert publish_and_wait(centre, OutgoingMessage(ONE.topic(TopicKind.DESIRED), b"yours")).failure is None
+    assert {event.topic for event in received(one)} == {ONE.topic(TopicKind.DESIRED)}
+    assert publish_and_wait(two, OutgoingMessage(ONE.topic(TopicKind.DESIRED), b"forged")).failure is not None
+    assert received(two) == []
+    assert received(one) == []
+    for link in (centre, one, two):
+        link.close()
+
+
 def test_a_device_cannot_read_the_events_of_another_one_with_any_filter(site: Site) -> None:
     one, two = site.of(ONE), site.of(TWO)
     subscribe(
