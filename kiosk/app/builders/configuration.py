@@ -18,7 +18,7 @@ from kiosk.config.overlay import document
 from kiosk.config.overlay.changeable import check_values
 from kiosk.config.overlay.document import BY_CENTRE, BY_DEVICE, Author, Overlay, OverlayState, Result, Trial
 from kiosk.config.overlay.journal import Journal
-from kiosk.config.overlay.judgement import Observation, TrialJudge, Verdict
+from kiosk.config.overlay.judgement import Observation, SteadyFailures, TrialJudge, Verdict
 from kiosk.config.overlay.reading import device_name, journal_folder, merge, own_state
 from kiosk.core.ports import Clock, KioskError
 from mqtt.remote.configuration import ConfigurationReport, DesiredMessage, TrialCode, TrialState, values_sha256
@@ -63,6 +63,7 @@ class ConfigurationControl:
         self._state = OverlayState()
         self._judge: TrialJudge | None = None
         self._last_seen = Observation(frozenset(), is_starting=True, is_connected=False, has_receipt=False)
+        self._failures = SteadyFailures()
         self._restart = False
         self._changed = False
         self._settings: config.Settings | None = None
@@ -195,7 +196,7 @@ class ConfigurationControl:
         """Raises ChangeRefusedError, and ConfigError if the file cannot be read."""
         now, tree = self._clock.now(), read_tree(self._path)
         now_at = now.utc_at
-        candidate = Trial(overlay, author, now_at, tuple(sorted(self._last_seen.failing)), needs_receipt)
+        candidate = Trial(overlay, author, now_at, self._failures.steady(now.monotonic_s), needs_receipt)
         state = replace(self._state, device=self._device, counter=max(self._state.counter, overlay.counter))
         errors = check_values(overlay.values, tree)
         if errors:
@@ -230,6 +231,7 @@ class ConfigurationControl:
         """What is seen of the kiosk. The main loop calls it each second."""
         with self._lock:
             self._last_seen = seen
+            self._failures.observe(seen.failing, self._clock.now().monotonic_s)
             if self._judge is None or self._restart:
                 return
             now = self._clock.now()

@@ -10,6 +10,8 @@ from mqtt.remote.configuration import TrialCode
 
 SETTLE_S = 10.0
 """All is well for so long before a trial is kept: a camera that dies often gives a few frames first."""
+STEADY_S = 30.0
+"""A check that fails for so long before a trial may fail in it too."""
 COUNTED_WARNINGS = frozenset({"frame-quality", "presence-sensor", "scanner", "web"})
 """Checks whose warning counts as a failure that the configuration caused. Other warnings come from outside."""
 
@@ -41,6 +43,21 @@ def failing_checks(checks: Iterable[HealthCheck]) -> frozenset[str]:
         for check in checks
         if check.status is CheckStatus.FAIL or (check.status is CheckStatus.WARN and check.code in COUNTED_WARNINGS)
     )
+
+
+class SteadyFailures:
+    """Which checks fail for a while. A camera that has just started has no frame yet, and is not out of order."""
+
+    def __init__(self) -> None:
+        self._since_s: dict[str, float] = {}
+
+    def observe(self, failing: frozenset[str], now_s: float) -> None:
+        """What fails now."""
+        self._since_s = {code: self._since_s.get(code, now_s) for code in failing}
+
+    def steady(self, now_s: float) -> tuple[str, ...]:
+        """What fails without a pause since STEADY_S."""
+        return tuple(sorted(code for code, since_s in self._since_s.items() if now_s - since_s >= STEADY_S))
 
 
 class TrialJudge:

@@ -8,7 +8,7 @@ import pytest
 from kiosk import config
 from kiosk.app.builders.configuration import ChangeRefusedError, ConfigurationControl, LocalChange
 from kiosk.config.overlay.document import TRIAL_S
-from kiosk.config.overlay.judgement import SETTLE_S, Observation
+from kiosk.config.overlay.judgement import SETTLE_S, STEADY_S, Observation
 from mqtt.remote.configuration import TrialCode, TrialState, values_sha256
 from tests.fakes.parts.configured_device import WELL, ConfiguredDevice, desired
 
@@ -73,10 +73,18 @@ def test_a_moment_in_which_all_is_well_is_not_enough(device: ConfiguredDevice) -
 
 
 def test_what_was_out_of_order_before_the_trial_does_not_end_it(device: ConfiguredDevice) -> None:
-    device.live(3, BLIND)
+    device.live(STEADY_S + 2, BLIND)
     device.desire(WIDER)
     device.live(SETTLE_S + 2, BLIND)
     assert outcome(device) == (1920, TrialState.IN_FORCE, "")
+
+
+@pytest.mark.parametrize("fails_s", [1, 10, STEADY_S - 1])
+def test_what_fails_for_a_moment_before_the_trial_counts_as_working(device: ConfiguredDevice, fails_s: float) -> None:
+    device.live(fails_s, BLIND)
+    device.desire(WIDER)
+    device.live(TRIAL_S + 2, BLIND)
+    assert outcome(device) == (1280, TrialState.ROLLED_BACK, TrialCode.HEALTH)
 
 
 def test_a_configuration_that_is_not_valid_is_refused_with_the_sentence_of_the_check(device: ConfiguredDevice) -> None:
