@@ -45,6 +45,7 @@ ALL = (
     Picture("guard-fail-en", "guard", DeviceState.READY, -6.8, 390, 844, "dark", "en-GB"),
     Picture("welcome-ready-vi", "welcome", DeviceState.READY, 40.0, 800, 480, "dark", "vi-VN"),
     Picture("welcome-fail-vi", "welcome", DeviceState.READY, -6.8, 800, 480, "dark", "vi-VN"),
+    Picture("report-vi", "report", DeviceState.READY, 40.0, 1280, 800, "light", "vi-VN", whole=True),
     Picture("guard-ready-vi", "guard", DeviceState.READY, 40.0, 390, 844, "dark", "vi-VN"),
 )
 

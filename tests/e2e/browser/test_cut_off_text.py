@@ -1,6 +1,7 @@
 """No text is cut off, covered or wider than its place: every page, on every screen, in both languages.
 
-The guard's screen has a test of its own with all its states. Everyday runs take three screens in Vietnamese. `CUT_OFF_SIZES=all` takes all.
+The guard's screen has a test of its own with all its states. Everyday runs take three screens in Vietnamese.
+`CUT_OFF_SIZES=all` takes all.
 """
 
 import os
