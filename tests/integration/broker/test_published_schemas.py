@@ -37,7 +37,7 @@ CHANNELS = {
         message["payload"]["$ref"] for message in channel["messages"].values()
     ]
     for name, channel in DESCRIBED.items()
-    if name != "list"  # sent only where a list was published: tests/integration/remote/test_lists.py
+    if name not in {"list", "desired"}  # sent where a list or settings were published, see tests/integration/remote
 }
 """Topic -> schemas of its messages, by the AsyncAPI file."""
 _tick = threading.Event()
