@@ -13,7 +13,7 @@ from flask import Flask
 from docs._generate.pages import centre_dashboards
 from mqtt.centre.alerts.conditions import AlertKind
 from tests.paths import PROJECT
-from tests.unit.web_ui.centre.test_metrics import TOKEN
+from tests.unit.web_ui.centre.machines.test_metrics import TOKEN
 from web_ui.centre.app import create_app
 from web_ui.centre.pages.metrics import PREFIX
 from web_ui.centre.settings import CentreWebSettings
