@@ -23,16 +23,23 @@ def forget_on_devices(database: str, now: datetime) -> int:
     with open_query(database) as query:
         if not query("SELECT 1 AS n FROM trace_erasure WHERE forgotten_at = '' LIMIT 1"):
             return 0
+    with open_query(database) as query:
         _settle(query, now)
         waiting = _connected_devices(query)
     asked = 0
     for wire_name in waiting:
         try:
             with open_query(database) as query:
+                _wait_for_writers(query)
                 asked += _ask(query, wire_name, now)
         except CommandNotTakenError as error:
             log.warning("%s cannot be asked to forget now: %s", wire_name, printable(str(error)))
     return asked
+
+
+def _wait_for_writers(query: Query) -> None:
+    """SQLite cannot turn a transaction that has read into one that writes, where another process wrote in between."""
+    query("UPDATE trace_erasure SET command = command WHERE case_number = -1")
 
 
 def _settle(query: Query, now: datetime) -> None:
