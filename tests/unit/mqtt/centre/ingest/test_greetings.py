@@ -67,7 +67,14 @@ def hello(
     backlog: int = 0, state: str = "ready", device: DeviceTopics = GATE, connected_at: datetime = START_AT
 ) -> tuple[str, bytes]:
     report = StateMessage.model_validate(
-        {"state": state, "at": START_AT, "epoch": EPOCH, "newest_seq": 9, "backlog": backlog, "connected_at": connected_at}
+        {
+            "state": state,
+            "at": START_AT,
+            "epoch": EPOCH,
+            "newest_seq": 9,
+            "backlog": backlog,
+            "connected_at": connected_at,
+        }
     )
     return device.topic(TopicKind.STATE), report.to_payload()
 
