@@ -45,7 +45,6 @@ port = 0
 """
 ALL = (
     Picture("admin-vi", "admin", DeviceState.READY, 40.0, 1280, 800, "light", "vi-VN", whole=True),
-    Picture("admin-device-en-dark", "admin/device", DeviceState.READY, 40.0, 1280, 600, "dark", "en-GB"),
     Picture("admin-aiming-en", "admin/aiming", DeviceState.READY, 40.0, 1280, 700, "light", "en-GB"),
     Picture("admin-aiming-phone-vi", "admin/aiming", DeviceState.READY, 40.0, 390, 844, "dark", "vi-VN"),
     Picture("admin-quarantine-en", "admin/quarantine", DeviceState.READY, 40.0, 1280, 600, "light", "en-GB"),

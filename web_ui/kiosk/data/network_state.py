@@ -49,7 +49,7 @@ def read_network_state(sysfs: Path = SYSFS_NET, wireless: Path = WIRELESS_FILE) 
 def _interfaces(sysfs: Path, signals: dict[str, int]) -> Iterator[Interface]:
     folders = sorted(sysfs.iterdir()) if sysfs.is_dir() else []
     for folder in folders:
-        if _read(folder / "type") == ETHERNET:
+        if _read(folder / "type") == ETHERNET and (folder / "device").exists():  # a bridge of software has no device
             name, up = folder.name, _read(folder / "operstate") == "up"
             is_wireless = (folder / "wireless").exists() or (folder / "phy80211").exists()
             yield Interface(name, is_wireless, up, signals.get(name) if up else None)

@@ -37,17 +37,19 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
 
 
 def interface(folder: Path, name: str, kind: str = "1", state: str = "up", *, wireless: bool = False) -> None:
-    (folder / name).mkdir(parents=True)
+    (folder / name / "device").mkdir(parents=True)
     (folder / name / "type").write_text(f"{kind}\n", encoding="ascii")
     (folder / name / "operstate").write_text(f"{state}\n", encoding="ascii")
     if wireless:
         (folder / name / "wireless").mkdir()
 
 
-def test_cables_and_wifi_are_shown_with_their_link_and_no_loopback(tmp_path: Path) -> None:
+def test_cables_and_wifi_are_shown_with_their_link_and_neither_loopback_nor_bridges(tmp_path: Path) -> None:
     interface(tmp_path / "net", "lo", kind="772", state="unknown")
     interface(tmp_path / "net", "eth0", state="down")
     interface(tmp_path / "net", "wlan0", wireless=True)
+    interface(tmp_path / "net", "br0")
+    (tmp_path / "net/br0/device").rmdir()
     (tmp_path / "wireless").write_text(WIRELESS, encoding="ascii")
     state = read_network_state(tmp_path / "net", tmp_path / "wireless")
     assert state.interfaces == (
