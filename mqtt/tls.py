@@ -208,7 +208,7 @@ def _is_key_damaged(pem: bytes) -> bool:
     """Whether the private key itself cannot be read, however good its certificate is."""
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415  only after a failure
 
-    from mqtt.key_errors import UNREADABLE_KEY  # noqa: PLC0415
+    from mqtt.broker.key_errors import UNREADABLE_KEY  # noqa: PLC0415
 
     start = re.search(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----", pem)
     try:

@@ -23,7 +23,7 @@ from kiosk.app.sources.idle_detector import IdleDetector
 from kiosk.app.sources.scanner_worker import ScannerWorker
 from kiosk.app.status_collector import StatusCollector, StatusOptions
 from kiosk.config.overlay.judgement import Observation, failing_checks
-from kiosk.core.model import DeviceState, Direction, ManualReason
+from kiosk.core.model import ClockReading, DeviceState, Direction, ManualReason
 from kiosk.core.ports import Clock, StoreError
 from kiosk.core.reversal import LastAccessEvent
 from kiosk.core.status import HealthCheck
@@ -119,6 +119,15 @@ class _GateParts:
     timed_out_frames: Callable[[], int]
 
 
+@dataclass(frozen=True, slots=True)
+class _DeliveryParts:
+    """The way to the centre, and what comes back on it."""
+
+    relay: OutboxRelay
+    channel: CommandChannel | None
+    renewal: RenewalWorker | None
+
+
 def build_components(
     settings: config.Settings,
     signal: SignalOutput,
@@ -136,44 +145,21 @@ def build_components(
     camera = hardware.build_camera(settings.camera)
     store = gate.open_event_store(settings.storage)
     exit_stack.callback(store.close)
-    channel = remote.build_channel(settings, lists, clock, configuration)
-    slot = build_slot(settings)
-    relay = build_relay(settings, store, clock, channel, slot)
-    exit_stack.callback(relay.close)
-    renewal = build_renewal(settings, slot, store, relay, clock)
+    delivery = _build_delivery(settings, store, lists, clock, configuration=configuration, exit_stack=exit_stack)
+    relay, channel, renewal = delivery.relay, delivery.channel, delivery.renewal
     monitor, frame_slot = CameraMonitor(started.monotonic_s), LatestFrameSlot()
     parts = _build_gate(
-        settings,
-        store,
-        lists,
-        signal,
-        clock,
-        camera_monitor=monitor,
-        frame_slot=frame_slot,
-        on_change=on_change,
+        settings, store, lists, signal, clock, camera_monitor=monitor, frame_slot=frame_slot, on_change=on_change,
         exit_stack=exit_stack,
-    )
+    )  # fmt: skip
     idle_detector = build_idle_detector(settings.gpio, exit_stack)
     camera_worker = CameraWorker(camera, frame_slot, settings.camera.timeout_s, idle_detector)
     scanner_worker = build_scanner_worker(settings, frame_slot, exit_stack)
     notices = ReleaseNotices(PROGRAM_DIR, settings.storage.path.parent / "acknowledged-release.json")
-    status_collector = StatusCollector(
-        status_options(settings),
-        camera_worker=camera_worker,
-        gate_worker=parts.worker,
-        camera_monitor=monitor,
-        signal_thread_alive=lambda: signal.is_alive,
-        timed_out_frames=parts.timed_out_frames,
-        event_store=store,
-        relay=relay,
-        list_loader=lists,
-        last_event=parts.last_event,
-        release_notices=notices,
-        started=started,
-        idle_detector=idle_detector,
-        renewal_status=(lambda: renewal.status) if renewal else None,
-        scanner_error=(lambda: scanner_worker.error) if scanner_worker else None,
-    )
+    status_collector = _build_status_collector(
+        settings, signal, store, lists, parts, delivery=delivery, camera_monitor=monitor, camera_worker=camera_worker,
+        scanner_worker=scanner_worker, idle_detector=idle_detector, notices=notices, started=started,
+    )  # fmt: skip
     preview = CameraPreview(frame_slot.snapshot)
     exit_stack.callback(preview.close)
     restart = RestartRequest()
@@ -189,6 +175,57 @@ def build_components(
     built = (clock, signal, store, relay, lists, parts.verifier, monitor, frame_slot, parts.worker, camera_worker)
     return Components(
         *built, scanner_worker, control, status_collector, executor, renewal, receiver, restart, configuration, channel
+    )
+
+
+def _build_delivery(
+    settings: config.Settings,
+    store: SqliteEventStore,
+    lists: ListLoader,
+    clock: Clock,
+    *,
+    configuration: ConfigurationControl | None,
+    exit_stack: ExitStack,
+) -> _DeliveryParts:
+    channel = remote.build_channel(settings, lists, clock, configuration)
+    slot = build_slot(settings)
+    relay = build_relay(settings, store, clock, channel, slot)
+    exit_stack.callback(relay.close)
+    return _DeliveryParts(relay, channel, build_renewal(settings, slot, store, relay, clock))
+
+
+def _build_status_collector(
+    settings: config.Settings,
+    signal: SignalOutput,
+    store: SqliteEventStore,
+    lists: ListLoader,
+    parts: _GateParts,
+    *,
+    delivery: _DeliveryParts,
+    camera_monitor: CameraMonitor,
+    camera_worker: CameraWorker,
+    scanner_worker: ScannerWorker | None,
+    idle_detector: IdleDetector | None,
+    notices: ReleaseNotices,
+    started: ClockReading,
+) -> StatusCollector:
+    renewal = delivery.renewal
+    return StatusCollector(
+        status_options(settings),
+        camera_worker=camera_worker,
+        gate_worker=parts.worker,
+        camera_monitor=camera_monitor,
+        signal_thread_alive=lambda: signal.is_alive,
+        timed_out_frames=parts.timed_out_frames,
+        event_store=store,
+        relay=delivery.relay,
+        list_loader=lists,
+        last_event=parts.last_event,
+        release_notices=notices,
+        started=started,
+        idle_detector=idle_detector,
+        renewal_status=(lambda: renewal.status) if renewal else None,
+        scanner_error=(lambda: scanner_worker.error) if scanner_worker else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -107,9 +107,7 @@ class StatusCollector:
         """All inputs of the self-check."""
         outbox, outbox_error = self._outbox_status()
         monitor = self._camera_monitor
-        release, os_updates = self._release_notices.read(), read_os_updates()
-        succeeded_at_s = os_updates.succeeded_at_s
-        return Measurements(
+        found = Measurements(
             gate_loop_age_s=now.monotonic_s - self._gate_worker.last_loop_s,
             camera_loop_age_s=now.monotonic_s - self._camera_worker.last_loop_s,
             signal_thread_alive=self._signal_thread_alive(),
@@ -134,6 +132,13 @@ class StatusCollector:
             clock_jump_s=self._clock_monitor.observe(now),
             presence_state=self._presence_state(),
             web_down_s=self._web_down_s(now),
+            paused=self._gate_worker.paused,
+        )
+        return self._with_upkeep(self._with_delivery(found, outbox, now), now)
+
+    def _with_delivery(self, found: Measurements, outbox: OutboxStatus, now: ClockReading) -> Measurements:
+        return replace(
+            found,
             broker_down_s=self._uplink_down_s(now),
             certificate_time_error=self._relay.status().certificate_time_error,
             broker_refused=self._relay.status().refused,
@@ -146,6 +151,14 @@ class StatusCollector:
                 for name, each in self._active_lists().items()
             },
             list_problems={CHECK_OF_LIST[name]: each for name, each in self._list_loader.problems.items()},
+        )
+
+    def _with_upkeep(self, found: Measurements, now: ClockReading) -> Measurements:
+        """With the release, the operating system and the certificates."""
+        release, os_updates = self._release_notices.read(), read_os_updates()
+        succeeded_at_s = os_updates.succeeded_at_s
+        return replace(
+            found,
             release_problem=release.kind,
             release_detail=release.detail,
             trial_remaining_s=release.trial_remaining_s,
@@ -153,7 +166,6 @@ class StatusCollector:
             os_updates_pending=os_updates.pending,
             os_updates_error=os_updates.error,
             os_restart_needed=os_updates.restart_needed,
-            paused=self._gate_worker.paused,
             certificate_left_s=self._certificate_left_s(now),
             renewal_error=self._renewal_status().error if self._renewal_status else "",
             sealing_keys_left_s=self._sealing_keys_left_s(now),

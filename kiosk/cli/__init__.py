@@ -49,7 +49,7 @@ CENTRE_COMMANDS = {
     "config": "kiosk.cli.centre.configuration:config",
     "forget": "kiosk.cli.centre.operator_commands:forget",
     "init": "kiosk.cli.centre.init:init",
-    "leave": "kiosk.cli.centre.leave:leave",
+    "leave": "kiosk.cli.centre.service.leave:leave",
     "lists": "kiosk.cli.centre.lists:lists",
     "migrate": "kiosk.cli.centre.backup:migrate",
     "restore": "kiosk.cli.centre.backup:restore",

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from kiosk.core.model import Subject
 from kiosk.core.ports import KioskError
 from mqtt import sealing
-from mqtt.key_errors import UNREADABLE_KEY
+from mqtt.broker.key_errors import UNREADABLE_KEY
 
 PSEUDONYM_BYTES = 16
 PSEUDONYM_KEY_BYTES = 32

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from mqtt.key_errors import UNREADABLE_KEY
+from mqtt.broker.key_errors import UNREADABLE_KEY
 
 SERIAL_FILE = Path("/sys/firmware/devicetree/base/serial-number")
 """Serial number of a Raspberry Pi. Other boards with a device tree have it too."""

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from mqtt.broker.key_errors import UNREADABLE_KEY
 from mqtt.broker.pki_error import LockedKeyError, PkiError
-from mqtt.key_errors import UNREADABLE_KEY
 
 _LOCKED_MARK = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.x509.oid import NameOID
 
 from mqtt.broker.certificate_errors import UNREADABLE_CERTIFICATE
+from mqtt.broker.key_errors import UNREADABLE_KEY
 from mqtt.centre.backup.encrypted_file import parse_recipient
 from mqtt.centre.backup.records import CopyError
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.ingest.ledger_error import LedgerError
-from mqtt.key_errors import UNREADABLE_KEY
 from mqtt.printable_text import printable
 
 SOON = timedelta(days=30)

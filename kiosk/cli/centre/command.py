@@ -69,6 +69,6 @@ def centre(context: click.Context, /, database: str, **_: object) -> None:
     context.obj = database
     if context.invoked_subcommand is not None:
         return
-    from kiosk.cli.centre.run import run_with_options  # noqa: PLC0415  a subcommand would load it for nothing
+    from kiosk.cli.centre.service.run import run_with_options  # noqa: PLC0415  a subcommand would load it for nothing
 
     run_with_options(context.params)

@@ -17,7 +17,7 @@ from kiosk.cli.centre.setup.answers import MIN_PASSWORD_CHARACTERS
 from kiosk.credentials.issuing import key_files
 from kiosk.credentials.issuing.key_files import KeyFileError
 from kiosk.credentials.issuing.output_files import write_new_file
-from mqtt.key_errors import UNREADABLE_KEY
+from mqtt.broker.key_errors import UNREADABLE_KEY
 
 password_option = click.option(
     "--password-file", type=click.Path(path_type=Path), help="File with the password of the key. Default: it is asked."

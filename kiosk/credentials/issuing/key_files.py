@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from kiosk.core.ports import KioskError
 from kiosk.credentials.issuing.output_files import OutputError, write_new_file
 from kiosk.credentials.issuing.passes import IssuerKey
-from mqtt.key_errors import UNREADABLE_KEY
+from mqtt.broker.key_errors import UNREADABLE_KEY
 
 MAX_KEY_FILE_BYTES = 64 * 1024
 

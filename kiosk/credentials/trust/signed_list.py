@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from kiosk.credentials.formats import cose
 from kiosk.credentials.trust.files import MAX_LIST_BYTES, ListError
-from mqtt.key_errors import UNREADABLE_KEY
+from mqtt.broker.key_errors import UNREADABLE_KEY
 
 _AAD = b"entrance-kiosk list 1"
 

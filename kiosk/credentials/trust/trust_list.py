@@ -18,7 +18,7 @@ from kiosk.credentials.formats.cose import PublicKey
 from kiosk.credentials.trust import files, signed_list
 from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.signed_list import SignedList
-from mqtt.key_errors import UNREADABLE_KEY
+from mqtt.broker.key_errors import UNREADABLE_KEY
 
 ROOT_PUBLIC_KEY_FILE = file_names.ROOT_PUBLIC_KEY
 """The root's public key if no other is named: beside the list."""

@@ -39,6 +39,7 @@ DEVICES = device_names(10)
 ONE, TWO = DeviceTopics("entrance", "dong-ba", "gate-1"), DeviceTopics("entrance", "dong-ba", "gate-2")
 RECORDS, SHORT_RECORDS = 20_000, 2_000
 PER_S = 400.0
+KIOSKS, SHORT_KIOSKS = 2_000, 200
 
 
 @pytest.fixture(scope="module")
@@ -213,10 +214,10 @@ def test_nothing_is_lost_or_doubled_while_each_node_dies_in_turn(
     assert stored.total() == len(stored)
 
 
-def test_two_hundred_kiosks_come_back_after_the_death_of_a_node(
-    cluster: RabbitMqCluster, tmp_path: Path, measured: Measured
+def test_two_thousand_kiosks_come_back_after_the_death_of_a_node(
+    cluster: RabbitMqCluster, tmp_path: Path, measured: Measured, request: pytest.FixtureRequest
 ) -> None:
-    kiosks = 200
+    kiosks = SHORT_KIOSKS if request.config.getoption("--short") else KIOSKS
     names = [device_topics("entrance", index) for index in range(kiosks)]
     users = [
         cluster.authority.issue(f"{one.site}/{one.device}", CertificateUse.CLIENT, datetime.now(UTC), 30)

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from kiosk.cli.centre.setup.places import AUTHORITY_USER, CENTRE_GROUP, PlannedFile
 from kiosk.cli.centre.setup.writing import write_files
+from mqtt.broker.key_errors import UNREADABLE_KEY
 from mqtt.centre.backup.copying import CopiedFile
-from mqtt.key_errors import UNREADABLE_KEY
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 ENDINGS = (".toml", ".pem", ".pub", ".cose", ".json", ".csv")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk.cli.centre.brokers import parse_brokers
 from kiosk.cli.centre.command import centre
+from kiosk.cli.centre.service.brokers import parse_brokers
 
 
 def status(folder: Path, content: bytes, *arguments: str) -> Result:

@@ -2,7 +2,7 @@
 
 import click
 
-from kiosk.cli.centre.brokers import broker_endpoints
+from kiosk.cli.centre.service.brokers import broker_endpoints
 from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.ingest.session_memory import SubscriptionMemory
 from mqtt.connection import BrokerConnectionError, BrokerEndpoint, Connected

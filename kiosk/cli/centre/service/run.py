@@ -10,7 +10,7 @@ from typing import Any
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk.cli.centre.brokers import broker_endpoints
+from kiosk.cli.centre.service.brokers import broker_endpoints
 from kiosk.system.systemd import SystemdNotifier
 from kiosk.system.wakeup import WakeupPipe
 from mqtt.centre.configuration.schema import prepare_configuration
@@ -91,7 +91,6 @@ def run_centre(
     """Receive events until SIGTERM or Ctrl-C. `fleet_key`: signs commands. `list_url`: files of lists. Raises LedgerError."""
     ledger = open_ledger(database)
     prepare_configuration(database)
-    erasures = ErasureSchedule(database)
     memory = SubscriptionMemory(database, name)
 
     def open_connection(endpoint: BrokerEndpoint, will: OutgoingMessage, failures: int) -> Connection:
@@ -112,19 +111,25 @@ def run_centre(
             database, topic_prefix, fleet_key, share_prefix=share_prefix(share_group), list_url=list_url
         ),
     )
-    last_purge: date | None = None
-    notifier = SystemdNotifier()
     try:
-        with WakeupPipe() as wakeup:
-            notifier.notify_ready("receives events")
-            while not wakeup.stop_requested:
-                wakeup.wait(collector.step())
-                notifier.ping_watchdog()
-                erasures.run_if_due()
-                today = datetime.now(UTC).date()
-                if retention_days is not None and today != last_purge:
-                    last_purge = today
-                    _delete_old_events(ledger, today - timedelta(days=retention_days))
+        _run_until_stopped(collector, ledger, ErasureSchedule(database), retention_days)
     finally:
         collector.close()
         ledger.close()
+
+
+def _run_until_stopped(
+    collector: Collector, ledger: Ledger, erasures: ErasureSchedule, retention_days: int | None
+) -> None:
+    last_purge: date | None = None
+    notifier = SystemdNotifier()
+    with WakeupPipe() as wakeup:
+        notifier.notify_ready("receives events")
+        while not wakeup.stop_requested:
+            wakeup.wait(collector.step())
+            notifier.ping_watchdog()
+            erasures.run_if_due()
+            today = datetime.now(UTC).date()
+            if retention_days is not None and today != last_purge:
+                last_purge = today
+                _delete_old_events(ledger, today - timedelta(days=retention_days))

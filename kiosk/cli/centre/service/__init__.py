@@ -1,0 +1,1 @@
+"""The running centre and its brokers."""
