@@ -52,6 +52,20 @@ ROUTES: dict[tuple[str, str], tuple[set[OfficerRole], dict[str, str]]] = {
             WARD_B: f"/sites/vy-da/devices/gate-1/commands/{'2' * 32}",
         },
     ),
+    **{
+        (method, f"configuration.{name}"): (
+            OPERATING,
+            {
+                WARD_A: f"/sites/dong-ba/devices/gate-1/configuration{end}",
+                WARD_B: f"/sites/vy-da/devices/gate-1/configuration{end}",
+            },
+        )
+        for method, name, end in (
+            ("GET", "configuration", ""),
+            ("POST", "change", ""),
+            ("POST", "try_again", "/try-again"),
+        )
+    },
     ("GET", "alerts.alerts"): (VIEWING, {"": "/alerts"}),
     ("POST", "alerts.acknowledge"): (OPERATING, {WARD_A: "/alerts/1/acknowledge", WARD_B: "/alerts/2/acknowledge"}),
     ("POST", "alerts.mute"): (OPERATING, {WARD_A: "/alerts/1/mute", WARD_B: "/alerts/2/mute"}),
