@@ -4,7 +4,7 @@ import gzip
 import os
 import threading
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -13,6 +13,10 @@ import pyrage
 
 from mqtt.centre.backup.records import CopyError
 
+Decrypt = Callable[[bytes, str], bytes]
+UNLOCK_ATTEMPTS = 5
+_TOO_SLOW = "work parameter"
+"""Of the error "Excessive work parameter for passphrase"."""
 _CHUNK_BYTES = 256 * 1024
 _LOCKED = b"age-encryption.org/v1"
 _MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -31,9 +35,24 @@ def open_identity(content: bytes, password: str) -> pyrage.x25519.Identity:
     try:
         if not is_locked(content):
             return pyrage.x25519.Identity.from_str(_key_line(content.decode("ascii")))
-        return pyrage.x25519.Identity.from_str(pyrage.passphrase.decrypt(content, password).decode("ascii").strip())
+        return pyrage.x25519.Identity.from_str(unlock(content, password).decode("ascii").strip())
     except (pyrage.DecryptError, pyrage.IdentityError, UnicodeDecodeError) as error:
         raise CopyError("the private key cannot be opened: wrong password, or another file.") from error
+
+
+def unlock(content: bytes, password: str, decrypt: Decrypt = pyrage.passphrase.decrypt) -> bytes:
+    """The content of a file that a password locks. Raises pyrage.DecryptError, and CopyError on a machine that is too slow.
+
+    age measures this machine, and refuses what would take it 16 times as long as the machine that locked the file. A machine that
+    is busy at that moment seems slow.
+    """
+    for _ in range(UNLOCK_ATTEMPTS):
+        try:
+            return decrypt(content, password)
+        except pyrage.DecryptError as error:
+            if _TOO_SLOW not in str(error):
+                raise
+    raise CopyError("this machine is too busy or too slow to check the password. Try again on a quiet or a faster one.")
 
 
 def is_locked(content: bytes) -> bool:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 
 from kiosk.cli.centre.command import centre
 from kiosk.cli.centre.setup import shares
+from mqtt.centre.backup.encrypted_file import unlock
 
 PASSWORD = "mot-mat-khau-dai"
 
@@ -67,7 +68,7 @@ def test_the_keys_of_a_new_centre_fit_together_and_lie_where_the_sheet_says(mach
         assert key.public_key() == load_pem_public_key(
             (machine / "root/var/lib/entrance-centre/for-kiosks" / public).read_bytes()
         )
-    identity = pyrage.passphrase.decrypt((offline / "backup.key").read_bytes(), PASSWORD).decode().strip()
+    identity = unlock((offline / "backup.key").read_bytes(), PASSWORD).decode().strip()
     recipient = (etc / "entrance-centre/backup.pub").read_text(encoding="ascii").strip()
     assert str(pyrage.x25519.Identity.from_str(identity).to_public()) == recipient
     sheet = (offline / "key-sheet.html").read_text(encoding="utf-8")
