@@ -51,7 +51,9 @@ def test_an_undo_of_the_guard_is_effective_at_the_gate_and_at_the_centre(demonst
         guard, admin = Reader(demonstration.page_url), Reader(demonstration.page_url)
         guard.log_in("guard", PIN)
         admin.log_in("admin", PASSWORD)
-        admin.send("/admin", "/admin/pause", reason="break", minutes="60")  # so that no other decision is made meanwhile
+        admin.send(
+            "/admin", "/admin/pause", reason="break", minutes="60"
+        )  # so that no other decision is made meanwhile
         poll_until(demonstration, lambda found: found["state"] == "out-of-order")
         guard.send("/guard/admit", "/guard/admit", direction="in", reason="assisted")
         before = poll_until(demonstration, lambda found: bool(found["undo"]) and found["undo"]["reason"] == "manual")
