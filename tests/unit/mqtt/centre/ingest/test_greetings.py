@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from tests.fakes.data.access_events import EPOCH, GATE, START_AT
 from tests.fakes.parts.connection import FakeBroker, ManualClock
 from tests.unit.mqtt.centre.ingest.test_collector import event
 
+NOW_AT = START_AT + timedelta(hours=1)
 OTHER = DeviceTopics("entrance", "dong-ba", "gate-2")
 
 
@@ -40,6 +41,7 @@ class Centre:
             share_group=share_group,
             backlog_budget=budget,
             clock=lambda: self.clock.s,
+            now_at=lambda: NOW_AT,
         )
         self.settle()
 
@@ -135,7 +137,7 @@ def test_neither_a_retained_state_nor_a_last_will_is_answered(ledger: SqliteLedg
 def test_a_device_that_came_back_shortly_before_the_centre_is_answered_and_need_not_wait_for_its_health_message(
     ledger: SqliteLedger,
 ) -> None:
-    centre, now = Centre(ledger), datetime.now(UTC)
+    centre, now = Centre(ledger), NOW_AT
     assert centre.receive(hello(backlog=70, connected_at=now - timedelta(seconds=90)), retain=True) == []
     (receipt,) = centre.receive(hello(backlog=70, connected_at=now - timedelta(seconds=20)), retain=True)
     assert receipt.backlog_events_per_s == 70.0
