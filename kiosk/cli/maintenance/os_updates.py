@@ -82,7 +82,9 @@ class Machine:
     "--config", "path", type=click.Path(path_type=Path), default=config.DEFAULT_PATH, help="Configuration file."
 )
 @click.option("--install", "wanted", is_flag=True, help="Install them now, if the gate is closed. For the timer.")
-@click.option("--now", is_flag=True, help="With --install: also while the gate is open.")
+@click.option(
+    "--now", is_flag=True, help="With --install: also while the gate is open. The board is not restarted, only named."
+)
 def os_updates(path: Path, *, wanted: bool, now: bool) -> None:
     """Show the state of the operating system's security updates, or install them.
 
@@ -104,7 +106,7 @@ def os_updates(path: Path, *, wanted: bool, now: bool) -> None:
     if ReleaseNotices(PROGRAM_DIR, path).read().trial_remaining_s is not None:
         click.echo("A new release is on trial. Updates of the system wait until it is good.")
         return
-    install_updates(Machine(), click.echo)
+    install_updates(Machine(), click.echo, may_restart=not now)
 
 
 def is_quiet(local: datetime, hours: Sequence[OpeningHours]) -> bool:
@@ -124,8 +126,11 @@ def reason_to_wait(local: datetime, hours: Sequence[OpeningHours], *, clock_is_s
     return "The gate is open, or opens soon. Updates wait."
 
 
-def install_updates(machine: Machine, say: Callable[[str], object]) -> None:
-    """Fetch the lists, install security updates, note the state, and restart what uses the old files."""
+def install_updates(machine: Machine, say: Callable[[str], object], *, may_restart: bool = True) -> None:
+    """Fetch the lists, install security updates, note the state, and restart what uses the old files.
+
+    `may_restart`: the whole board, where it has to.
+    """
     run, before = machine.run, _changed_ns(machine.package_status)
     run(["dpkg", "--configure", "-a"])  # after a power cut
     apt = ["apt-get", "-qq", "-o", f"DPkg::Lock::Timeout={LOCK_TIMEOUT_S}"]
@@ -147,10 +152,14 @@ def install_updates(machine: Machine, say: Callable[[str], object]) -> None:
     }
     atomic_files.write_json(machine.state_file, state)
     say(state_text(read_os_updates(machine.state_file, machine.restart_mark)))
-    if machine.restart_mark.exists() and _may_restart(run):
+    needs_restart = machine.restart_mark.exists()
+    if needs_restart and may_restart and _may_restart(run):
         say("The board restarts, because an update needs it.")
         run(["systemctl", "reboot"])
-    elif _changed_ns(machine.package_status) != before:
+        return
+    if needs_restart and not may_restart:
+        say("The board has to restart when the gate is closed. Type then: sudo systemctl reboot")
+    if _changed_ns(machine.package_status) != before:
         run(["systemctl", "try-restart", *UNITS])
 
 

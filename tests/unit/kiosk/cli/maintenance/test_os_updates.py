@@ -104,9 +104,9 @@ class Programs:
             self.machine.package_status.write_text("Package: new\n", encoding="ascii")
         return next((answer for part, answer in self._answers.items() if part in text), Finished(0, ""))
 
-    def install(self) -> list[str]:
+    def install(self, *, may_restart: bool = True) -> list[str]:
         said: list[str] = []
-        install_updates(self.machine, lambda line: said.append(str(line)))
+        install_updates(self.machine, lambda line: said.append(str(line)), may_restart=may_restart)
         return said
 
 
@@ -223,3 +223,12 @@ def test_the_state_in_the_package_is_one_that_the_daemon_reads(tmp_path: Path) -
     subprocess.run(["sh", "-c", f"state={tmp_path / 'state.json'}; {line}"], check=True)
     assert isinstance(json.loads((tmp_path / "state.json").read_bytes())["succeeded_at_s"], int)
     assert read_os_updates(tmp_path / "state.json", tmp_path / "mark").succeeded_at_s is not None
+
+
+def test_an_update_by_hand_while_the_gate_is_open_restarts_programs_and_not_the_board(tmp_path: Path) -> None:
+    programs = Programs(tmp_path, installs=True)
+    programs.machine.restart_mark.write_text("", encoding="ascii")
+    said = programs.install(may_restart=False)
+    assert "has to restart when the gate is closed" in said[-1]
+    assert not any("reboot" in one for one in programs.ran)
+    assert any("try-restart" in one for one in programs.ran)
