@@ -43,7 +43,7 @@ def test_an_administrator_uses_preview_log_and_configuration_while_people_pass(d
         luma = cv2.imdecode(np.frombuffer(base64.b64decode(found[1]), np.uint8), cv2.IMREAD_GRAYSCALE)
         assert luma is not None
         assert decode_image(np.asarray(luma, np.uint8)) == ()
-        assert "command capture-preview from process" in admin.ask("GET", "/admin/log")[1]
+        assert "command capture-preview from process" in admin.ask("GET", "/admin/log?level=info")[1]
         assert "runs with the settings of the file" in admin.ask("GET", "/admin/configuration")[1]
         decisions = len(demonstration.decisions)
         poll_until(demonstration, lambda _: len(demonstration.decisions) > decisions)

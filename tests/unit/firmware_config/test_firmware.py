@@ -298,7 +298,7 @@ def test_the_read_only_root_leaves_the_data_partition_writable() -> None:
 def test_each_file_names_its_target_path_and_its_sources(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "Source" in text
-    assert re.search(r"/(boot|etc|usr/lib)/", text)
+    assert re.search(r"/(boot|etc|usr/lib|usr/share)/", text)
 
 
 def test_networkmanager_lets_the_user_of_the_daemon_join_a_network_and_nothing_else() -> None:

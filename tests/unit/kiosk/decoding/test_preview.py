@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kiosk.app.sources.frame_slot import LatestFrameSlot
 from kiosk.core.frame import Frame, Luma
+from kiosk.core.model import DecodeResult
 from kiosk.decoding.preview import preview as module
 from kiosk.decoding.preview.aiming import AimingAdvice
 from kiosk.decoding.preview.preview import MAX_JPEG_BYTES, CameraPreview, PreviewError, PreviewImage
@@ -113,11 +114,29 @@ def test_a_camera_without_frames_is_an_error() -> None:
         CameraPreview(lambda _: None).capture()
 
 
+class DecoderOutOfTime:
+    """Nothing is found out about an image."""
+
+    def decode(self, _frame: Frame) -> DecodeResult:
+        return DecodeResult()
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
 def test_an_image_that_was_not_searched_is_not_shown() -> None:
-    flat = CameraPreview(lambda _: Frame(np.zeros((0, 0), np.uint8), 1, 1.0))
+    late = CameraPreview(lambda _: Frame(np.zeros((40, 40), np.uint8), 1, 1.0))
+    late._decoder = DecoderOutOfTime()  # type: ignore[assignment] # the preview asks for these two methods only
     with pytest.raises(PreviewError, match="is not shown"):
-        flat.capture()
-    flat.close()
+        late.capture()
+    late.close()
+
+
+def test_an_image_without_pixels_is_none() -> None:
+    empty = CameraPreview(lambda _: Frame(np.zeros((0, 0), np.uint8), 1, 1.0))
+    with pytest.raises(PreviewError, match="delivers no image"):
+        empty.capture()
+    empty.close()
 
 
 def test_the_preview_copies_a_later_frame_that_the_gate_also_gets() -> None:
