@@ -22,7 +22,7 @@ from kiosk.app.sources.frame_slot import LatestFrameSlot
 from kiosk.app.sources.idle_detector import IdleDetector
 from kiosk.app.sources.scanner_worker import ScannerWorker
 from kiosk.app.status_collector import StatusCollector, StatusOptions
-from kiosk.config.overlay.judgement import Observation, failing_checks
+from kiosk.config.overlay.judgement import SettingsObservation, failing_checks
 from kiosk.core.model import ClockReading, DeviceState, Direction, ManualReason
 from kiosk.core.ports import Clock, StoreError
 from kiosk.core.reversal import LastAccessEvent
@@ -97,7 +97,7 @@ class Components:
         uplink = self.relay.status()
         is_starting = state is DeviceState.STARTING
         has_receipt = uplink.last_receipt_at is not None
-        seen = Observation(failing_checks(checks), is_starting, uplink.connected, has_receipt)
+        seen = SettingsObservation(failing_checks(checks), is_starting, uplink.connected, has_receipt)
         self.configuration.observe(seen)
         if self.configuration.take_change() and self.channel is not None:
             self.channel.say_hello()

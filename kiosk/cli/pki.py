@@ -17,7 +17,7 @@ from kiosk.credentials.issuing.output_files import write_output
 from kiosk.system import atomic_files
 from mqtt.broker.certificates import CertificateAuthority, CertificateUse, dotted_name
 from mqtt.broker.key_password import load_authority_key, unlocked_pem
-from mqtt.broker.pki_error import LockedKeyError, PkiError
+from mqtt.broker.pki_error import LockedAuthorityKeyError, PkiError
 from mqtt.broker.rabbitmq.definitions import definitions
 from mqtt.topics import DeviceTopics
 
@@ -60,7 +60,7 @@ def open_authority(folder: Path, password_file: Path | None) -> CertificateAutho
     password = key_files.read_password(password_file)
     try:
         return CertificateAuthority(folder, password)
-    except LockedKeyError:
+    except LockedAuthorityKeyError:
         if not sys.stdin.isatty():
             raise
     return CertificateAuthority(folder, typed_password(folder / "ca.key"))

@@ -134,7 +134,7 @@ def release_lines(versions: set[str], layout: InstallLayout) -> list[str]:
 def set_up(options: argparse.Namespace, layout: InstallLayout) -> int:
     """`kiosk setup`: take the files of the gate, write the configuration, start, and wait until it is ready."""
     example = layout.current_link / "kiosk.example.toml"
-    answers: list[gate_files.Answer] = []
+    answers: list[gate_files.KeyFileAnswer] = []
     layout.config_dir.mkdir(parents=True, exist_ok=True)
     if options.credentials_dir:
         answers = gate_files.take_files(layout, options.credentials_dir, renew=options.renew)

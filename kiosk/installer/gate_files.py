@@ -42,7 +42,7 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class KeyFileAnswer:
     """One row of the table."""
 
     name: str
@@ -103,7 +103,7 @@ def require_same_names(layout: InstallLayout, site: str | None, gate: str | None
             )
 
 
-def take_files(layout: InstallLayout, folder: Path, *, renew: bool) -> list[Answer]:
+def take_files(layout: InstallLayout, folder: Path, *, renew: bool) -> list[KeyFileAnswer]:
     """Take the files of a gate from a folder. Returns what became of each file of the folder, by name.
 
     Known are the names in the configuration and the standard names, in any case of letters. Files that differ from those of the
@@ -115,13 +115,13 @@ def take_files(layout: InstallLayout, folder: Path, *, renew: bool) -> list[Answ
     for path in paths:
         name = known.get(path.name.lower())
         if name is None or path.name.startswith("."):
-            answers.append(Answer(path.name, Fate.UNKNOWN))
+            answers.append(KeyFileAnswer(path.name, Fate.UNKNOWN))
         elif path.is_symlink():  # a link could name any file of the system, and root would copy it
-            answers.append(Answer(path.name, Fate.LINK))
+            answers.append(KeyFileAnswer(path.name, Fate.LINK))
         elif path.stat().st_size > MAX_BYTES:
-            answers.append(Answer(path.name, Fate.TOO_LARGE))
+            answers.append(KeyFileAnswer(path.name, Fate.TOO_LARGE))
         else:
-            answers.append(Answer(path.name, _take(path, name, layout, renew=renew)))
+            answers.append(KeyFileAnswer(path.name, _take(path, name, layout, renew=renew)))
     if all(answer.fate is Fate.UNKNOWN for answer in answers):
         raise InstallError("folder-not-of-a-gate", folder=folder)
     return answers

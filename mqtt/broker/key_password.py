@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mqtt.broker.key_errors import UNREADABLE_KEY
-from mqtt.broker.pki_error import LockedKeyError, PkiError
+from mqtt.broker.pki_error import LockedAuthorityKeyError, PkiError
 
 _LOCKED_MARK = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 
@@ -22,7 +22,7 @@ def load_authority_key(path: Path, password: bytes | None) -> ec.EllipticCurvePr
     pem = path.read_bytes()
     is_locked = _LOCKED_MARK in pem
     if is_locked and not password:
-        raise LockedKeyError(f"{path} has a password. Give --password-file.")
+        raise LockedAuthorityKeyError(f"{path} has a password. Give --password-file.")
     try:
         key = load_pem_private_key(pem, password if is_locked else None)
     except UNREADABLE_KEY as error:

@@ -5,5 +5,5 @@ class PkiError(Exception):
     """The command failed. The text says what to do."""
 
 
-class LockedKeyError(PkiError):
+class LockedAuthorityKeyError(PkiError):
     """The key of the authority has a password, and none was given."""

@@ -50,7 +50,7 @@ _WITHOUT_REPLY = frozenset({RefusalCode.FORGED, RefusalCode.OTHER_DEVICE, Refusa
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class CommandRefusal:
     """A command that is not obeyed."""
 
     code: RefusalCode
@@ -85,24 +85,24 @@ class CommandGuard:
         self.highest_counter = highest_counter
         self.session: str | None = None
 
-    def check(self, name_of_topic: str, data: bytes, now: datetime | None) -> AcceptedCommand | Refusal:
+    def check(self, name_of_topic: str, data: bytes, now: datetime | None) -> AcceptedCommand | CommandRefusal:
         """Check a message. Where it is accepted, its counter is used up. `now` None: the clock is not set."""
         payload = open_order(self._keys, OrderUse.COMMAND, data)
         if payload is None:
-            return Refusal(RefusalCode.FORGED)
+            return CommandRefusal(RefusalCode.FORGED)
         try:
             message = CommandMessage.from_payload(payload)
         except InvalidMessageError as error:
-            return Refusal(RefusalCode.INVALID, detail=str(error))
+            return CommandRefusal(RefusalCode.INVALID, detail=str(error))
         code = self._refusal(name_of_topic, message, now)
         if code is not None:
-            return Refusal(code, "" if code in _WITHOUT_REPLY else message.id)
+            return CommandRefusal(code, "" if code in _WITHOUT_REPLY else message.id)
         try:
             name, arguments = parse_arguments(message.name, message.arguments, self.supported)
         except UnsupportedCommandError:
-            return Refusal(RefusalCode.UNSUPPORTED, message.id)
+            return CommandRefusal(RefusalCode.UNSUPPORTED, message.id)
         except InvalidMessageError as error:
-            return Refusal(RefusalCode.INVALID_ARGUMENTS, message.id, str(error))
+            return CommandRefusal(RefusalCode.INVALID_ARGUMENTS, message.id, str(error))
         self.highest_counter = message.counter
         return AcceptedCommand(message, name, arguments)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from mqtt.message_model import InvalidMessageError
-from mqtt.remote.command_guard import Refusal, RefusalCode, refusal_by_time
+from mqtt.remote.command_guard import CommandRefusal, RefusalCode, refusal_by_time
 from mqtt.remote.commands import MAX_LIFETIME
 from mqtt.remote.configuration import MAX_VALUES_BYTES, DesiredMessage, canonical_bytes
 from mqtt.remote.signature import OrderUse, open_order
@@ -21,21 +21,21 @@ class DesiredGuard:
         self._keys = tuple(keys)
         self.highest_counter = highest_counter
 
-    def check(self, data: bytes, session: str | None, now: datetime | None) -> DesiredMessage | Refusal:
+    def check(self, data: bytes, session: str | None, now: datetime | None) -> DesiredMessage | CommandRefusal:
         """Check a message. Where it is taken, its counter is used up.
 
         `session`: of the present connection, None without one. `now` None: the clock is not set.
         """
         payload = open_order(self._keys, OrderUse.CONFIGURATION, data)
         if payload is None:
-            return Refusal(RefusalCode.FORGED)
+            return CommandRefusal(RefusalCode.FORGED)
         try:
             message = DesiredMessage.from_payload(payload)
         except InvalidMessageError as error:
-            return Refusal(RefusalCode.INVALID, detail=str(error))
+            return CommandRefusal(RefusalCode.INVALID, detail=str(error))
         code = self._refusal(message, session, now)
         if code is not None:
-            return Refusal(code)
+            return CommandRefusal(code)
         self.highest_counter = message.counter
         return message
 

@@ -2,11 +2,11 @@
 
 from kiosk.enrolment.invitation_code import InvitationCode, WifiNetwork, encode_invitation
 from mqtt.centre.enrolment.invitations import Invitation
-from mqtt.centre.enrolment.settings import EnrolmentSettings
+from mqtt.centre.enrolment.settings import CentreEnrolmentSettings
 
 
 def invitation_text(
-    settings: EnrolmentSettings, invitation: Invitation, token: bytes, wifi: WifiNetwork | None = None
+    settings: CentreEnrolmentSettings, invitation: Invitation, token: bytes, wifi: WifiNetwork | None = None
 ) -> str:
     """The text of the code. It holds the token: it is shown once, and never stored. Raises InvitationCodeError."""
     code = InvitationCode(

@@ -18,7 +18,7 @@ from kiosk.config.overlay import document
 from kiosk.config.overlay.changeable import check_values
 from kiosk.config.overlay.document import BY_CENTRE, BY_DEVICE, Author, Overlay, OverlayState, Result, Trial
 from kiosk.config.overlay.journal import Journal
-from kiosk.config.overlay.judgement import Observation, SteadyFailures, TrialJudge, Verdict
+from kiosk.config.overlay.judgement import SettingsObservation, SteadyFailures, TrialJudge, Verdict
 from kiosk.config.overlay.reading import device_name, journal_folder, merge, own_state
 from kiosk.core.ports import Clock, KioskError
 from mqtt.remote.configuration import ConfigurationReport, DesiredMessage, TrialCode, TrialState, values_sha256
@@ -62,7 +62,7 @@ class ConfigurationControl:
         self._is_owner = False
         self._state = OverlayState()
         self._judge: TrialJudge | None = None
-        self._last_seen = Observation(frozenset(), is_starting=True, is_connected=False, has_receipt=False)
+        self._last_seen = SettingsObservation(frozenset(), is_starting=True, is_connected=False, has_receipt=False)
         self._failures = SteadyFailures()
         self._restart = False
         self._changed = False
@@ -227,7 +227,7 @@ class ConfigurationControl:
         if self.deadline_s is None:
             raise ChangeRefusedError("no-trial", "Nothing is on trial.")
 
-    def observe(self, seen: Observation) -> None:
+    def observe(self, seen: SettingsObservation) -> None:
         """What is seen of the kiosk. The main loop calls it each second."""
         with self._lock:
             self._last_seen = seen

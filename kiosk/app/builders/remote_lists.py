@@ -12,7 +12,7 @@ from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.list_delta import DeltaError, apply_delta
 from kiosk.credentials.trust.list_loader import ListLoader
 from kiosk.delivery.remote import CommandChannel
-from kiosk.delivery.remote.list_download import Answer, Fetch, ListDownload
+from kiosk.delivery.remote.list_download import DownloadAnswer, Fetch, ListDownload
 from mqtt.message_model import InvalidMessageError
 from mqtt.remote.lists import ListMessage
 
@@ -114,7 +114,7 @@ def build_list_receiver(
 def _fetch_lazily(authority: Path, certificate: Path | None, key: Path | None) -> Fetch:
     """Imports ssl and http at the first download, not at the start of the daemon."""
 
-    def fetch(url: str, first_byte: int) -> AbstractContextManager[Answer]:
+    def fetch(url: str, first_byte: int) -> AbstractContextManager[DownloadAnswer]:
         from kiosk.delivery.remote.https_fetch import HttpsFetch  # noqa: PLC0415
 
         return HttpsFetch(authority, certificate, key)(url, first_byte)

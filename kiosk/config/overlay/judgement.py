@@ -17,7 +17,7 @@ COUNTED_WARNINGS = frozenset({"frame-quality", "presence-sensor", "scanner", "we
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class SettingsObservation:
     """What is seen of the kiosk now."""
 
     failing: frozenset[str]
@@ -66,9 +66,9 @@ class TrialJudge:
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
         self._well_since_s: float | None = None
-        self._seen: Observation | None = None
+        self._seen: SettingsObservation | None = None
 
-    def judge(self, seen: Observation, now_s: float) -> Verdict:
+    def judge(self, seen: SettingsObservation, now_s: float) -> Verdict:
         """Call it at least every few seconds. After ROLL_BACK, `why` says why."""
         self._seen = seen
         if self._fault(seen) is None:
@@ -87,7 +87,7 @@ class TrialJudge:
             return TrialCode.NOT_STARTED, ""
         return self._fault(self._seen) or (TrialCode.HEALTH, "not well for long enough")
 
-    def _fault(self, seen: Observation) -> tuple[TrialCode, str] | None:
+    def _fault(self, seen: SettingsObservation) -> tuple[TrialCode, str] | None:
         new = sorted(seen.failing - set(self._trial.failing_before))
         if new or seen.is_starting:
             return TrialCode.HEALTH, ", ".join(new) or "starting"

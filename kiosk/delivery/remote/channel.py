@@ -17,7 +17,7 @@ from kiosk.storage.command_journal import STARTED, CommandEntry, CommandJournal
 from mqtt.connection import Acknowledged, Connection, IncomingMessage, OutgoingMessage
 from mqtt.message_model import InvalidMessageError
 from mqtt.printable_text import printable
-from mqtt.remote.command_guard import AcceptedCommand, CommandGuard, Refusal, RefusalCode
+from mqtt.remote.command_guard import AcceptedCommand, CommandGuard, CommandRefusal, RefusalCode
 from mqtt.remote.commands import HelloMessage, ReplyMessage, ReplyState
 from mqtt.remote.lists import ListMessage
 from mqtt.topics import DeviceTopics, TopicKind
@@ -158,7 +158,7 @@ class CommandChannel:
             return False
         now = self._clock.now()
         found = self._guard.check(incoming.topic.removeprefix(prefix), incoming.payload, _known_at(now))
-        if isinstance(found, Refusal):
+        if isinstance(found, CommandRefusal):
             self._on_refused(found, now)
         else:
             self._on_accepted(found, now)
@@ -179,7 +179,7 @@ class CommandChannel:
         try:
             self._lists.put_nowait(ListMessage.from_payload(incoming.payload))
         except InvalidMessageError as error:
-            self._on_refused(Refusal(RefusalCode.INVALID, detail=str(error)), self._clock.now())
+            self._on_refused(CommandRefusal(RefusalCode.INVALID, detail=str(error)), self._clock.now())
         except queue.Full:
             log.warning("a list of the centre is dropped: others wait")
 
@@ -215,7 +215,7 @@ class CommandChannel:
         self.replies.add(ReplyMessage(id=message.id, state=ReplyState.ACCEPTED, at=now.utc_at))
         self.accepted.put_nowait(command)
 
-    def _on_refused(self, refusal: Refusal, now: ClockReading) -> None:
+    def _on_refused(self, refusal: CommandRefusal, now: ClockReading) -> None:
         self._refused[refusal.code] += 1
         times = self._refused[refusal.code]
         if times in _LOG_TIMES:

@@ -5,7 +5,7 @@ import queue
 from collections.abc import Callable
 from datetime import datetime
 
-from mqtt.remote.command_guard import Refusal, RefusalCode
+from mqtt.remote.command_guard import CommandRefusal, RefusalCode
 from mqtt.remote.configuration import ConfigurationReport, DesiredMessage, TrialCode
 from mqtt.remote.desired_guard import DesiredGuard
 
@@ -29,10 +29,10 @@ class DesiredInbox:
         self._newest: queue.Queue[DesiredMessage] = queue.Queue(1)
         self._refused: TrialCode | None = None
 
-    def offer(self, data: bytes, session: str | None, now: datetime | None) -> Refusal | None:
+    def offer(self, data: bytes, session: str | None, now: datetime | None) -> CommandRefusal | None:
         """Check a message. The newest that is taken waits for `take`. `now` None: the clock is not set."""
         found = self._guard.check(data, session, now)
-        if isinstance(found, Refusal):
+        if isinstance(found, CommandRefusal):
             self._refused = _REPORTED.get(found.code, self._refused)
             return found
         self._refused = None

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kiosk.delivery.remote.list_download import Answer, DownloadError
+from kiosk.delivery.remote.list_download import DownloadAnswer, DownloadError
 
 TIMEOUT_S = 20.0
 CHUNK_BYTES = 64 * 1024
@@ -20,7 +20,7 @@ class HttpsFetch:
         self._authority, self._certificate, self._key = authority, certificate, key
 
     @contextmanager
-    def __call__(self, url: str, first_byte: int) -> Iterator[Answer]:
+    def __call__(self, url: str, first_byte: int) -> Iterator[DownloadAnswer]:
         """See Fetch."""
         address = urlsplit(url)
         try:
@@ -36,7 +36,7 @@ class HttpsFetch:
                 answer = connection.getresponse()
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise DownloadError(f"{type(error).__name__}: {error}") from error
-            yield Answer(_first_byte(answer), _chunks(answer))
+            yield DownloadAnswer(_first_byte(answer), _chunks(answer))
 
     def _context(self) -> ssl.SSLContext:
         """Raises OSError, which ssl.SSLError is too."""

@@ -30,7 +30,7 @@ class DownloadError(KioskError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DownloadAnswer:
     """What the server sends."""
 
     begins_at: int
@@ -39,11 +39,11 @@ class Answer:
     """Raises DownloadError."""
 
 
-Fetch = Callable[[str, int], AbstractContextManager[Answer]]
+Fetch = Callable[[str, int], AbstractContextManager[DownloadAnswer]]
 """Address and first byte. Raises DownloadError."""
 
 
-class Receiver(Protocol):
+class DownloadReceiver(Protocol):
     """Who wants lists."""
 
     def on_downloaded(self, message: ListMessage, data: bytes) -> None:
@@ -57,7 +57,7 @@ class ListDownload:
     """`want`: any thread. One other thread calls `step`."""
 
     def __init__(
-        self, folder: Path, fetch: Fetch, receiver: Receiver, clock: Clock, jitter: random.Random | None = None
+        self, folder: Path, fetch: Fetch, receiver: DownloadReceiver, clock: Clock, jitter: random.Random | None = None
     ) -> None:
         """`folder`: for the part that has come."""
         self._folder = folder

@@ -24,7 +24,7 @@ from kiosk.simulation.sandbox import Sandbox
 from kiosk.simulation.scenario import Scenario, ScenarioTiming
 from kiosk.simulation.visitors import build_visitors
 from mqtt.broker.certificates import CertificateAuthority, CertificateUse
-from mqtt.centre.enrolment.settings import EnrolmentSettings, write_settings
+from mqtt.centre.enrolment.settings import CentreEnrolmentSettings, write_settings
 from mqtt.centre.ingest.database import open_query
 
 POLL_INTERVAL_S = 0.1
@@ -162,7 +162,7 @@ class CityDemo:
         authority = CertificateAuthority.create(pki, "demo of a city", now)
         authority.issue("server", CertificateUse.SERVER, now, CERTIFICATE_DAYS, [HOST, "localhost"])
         sealing = X25519PrivateKey.generate().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        settings = EnrolmentSettings(
+        settings = CentreEnrolmentSettings(
             url=f"https://{HOST}:{self._ports.enrolment}",
             brokers=(f"{HOST}:{self._ports.tls}",),
             authority=(pki / "ca.pem").read_bytes(),

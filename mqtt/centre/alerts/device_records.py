@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mqtt.centre.fleet.status import Finding, read_findings
+from mqtt.centre.fleet.status import HealthFinding, read_findings
 from mqtt.centre.ingest.database import Query
 from mqtt.sequence_ranges import RangeSet
 
@@ -43,7 +43,7 @@ def read_missing_events(query: Query) -> dict[str, int]:
     return found
 
 
-def read_device_findings(query: Query) -> dict[str, tuple[Finding, ...]]:
+def read_device_findings(query: Query) -> dict[str, tuple[HealthFinding, ...]]:
     """What the checks of the devices found, by wire name. Without devices that found nothing."""
     rows = query("SELECT site, device, findings FROM device WHERE findings <> '[]'")
     return {f"{row['site']}/{row['device']}": read_findings(row["findings"]) for row in rows}
@@ -68,6 +68,6 @@ def _days_left(row: Mapping[str, Any], now: datetime) -> int | None:
     return None if left > (expires_at - issued_at) / CERTIFICATE_SHARE else max(0, left.days)
 
 
-def finding_of(findings: Sequence[Finding], *codes: str) -> Finding | None:
+def finding_of(findings: Sequence[HealthFinding], *codes: str) -> HealthFinding | None:
     """The first of these checks that found something."""
     return next((one for one in findings if one.code in codes and one.status != "pass"), None)

@@ -19,7 +19,7 @@ from mqtt.centre.backup.records import (
     parse_row,
     row_line,
 )
-from mqtt.centre.backup.tables import Table, TableReader, TableWriter
+from mqtt.centre.backup.tables import CopiedTable, TableReader, TableWriter
 
 _SELECT_RANGES = "SELECT coalesce(sum(last_seq - first_seq + 1), 0) FROM seq_range"
 _SELECT_HEAD = "SELECT CAST(number AS TEXT) || ':' || hash FROM audit_head"
@@ -181,7 +181,7 @@ def _rows_until_object(lines: Iterator[bytes], following: list[bytes]) -> Iterat
         yield parse_row(line)
 
 
-def _in_order_of(table: Table | None, name: str, columns: object) -> tuple[Table, list[int]]:
+def _in_order_of(table: CopiedTable | None, name: str, columns: object) -> tuple[CopiedTable, list[int]]:
     """The table, and where each of its columns stands in a row of the copy."""
     if table is None:
         raise CopyError(f"this release has no table {name}.")

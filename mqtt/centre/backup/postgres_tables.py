@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from mqtt.centre.backup.records import CopyError, Row, TableSum, Value, row_line
-from mqtt.centre.backup.tables import LEFT_OUT, SINGLETONS, Table, in_order, prepare_all
+from mqtt.centre.backup.tables import LEFT_OUT, SINGLETONS, CopiedTable, in_order, prepare_all
 from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.postgres.address import connection_options
 from mqtt.centre.postgres.partitions import DayPartitions
@@ -52,14 +52,14 @@ class PostgresTables:
         self._types: dict[str, dict[str, str]] = {}
         self._identities: dict[str, list[str]] = {}
 
-    def tables(self) -> Sequence[Table]:
+    def tables(self) -> Sequence[CopiedTable]:
         """The tables, referenced ones first."""
         names = {str(name) for (name,) in self._connection.execute(_SELECT_TABLES)} - LEFT_OUT
         references: dict[str, frozenset[str]] = dict.fromkeys(names, frozenset())
         for name, other in self._connection.execute(_SELECT_REFERENCES).fetchall():
             if name in references:
                 references[name] |= {other}
-        return [Table(name, self._columns(name)) for name in in_order(references)]
+        return [CopiedTable(name, self._columns(name)) for name in in_order(references)]
 
     def _columns(self, name: str) -> tuple[str, ...]:
         found = self._connection.execute(_SELECT_COLUMNS, [name]).fetchall()
@@ -68,11 +68,11 @@ class PostgresTables:
         self._identities[name] = [column for column, _, identity in kept if identity]
         return tuple(self._types[name])
 
-    def count(self, table: Table) -> int:
+    def count(self, table: CopiedTable) -> int:
         """Its number of rows."""
         return self.number(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table.name)))
 
-    def rows(self, table: Table) -> Iterator[Row]:
+    def rows(self, table: CopiedTable) -> Iterator[Row]:
         """Its rows, in any order."""
         types = self._types[table.name]
         converters = [_READ.get(types[column]) for column in table.columns]
@@ -99,7 +99,7 @@ class PostgresTables:
         assert row is not None
         return row[0]
 
-    def write(self, table: Table, rows: Iterable[Row]) -> TableSum:
+    def write(self, table: CopiedTable, rows: Iterable[Row]) -> TableSum:
         """Write all rows of a table. Times are counted as this database will give them back."""
         types = self._types[table.name]
         extra = DERIVED.get(table.name, ())
@@ -129,7 +129,7 @@ class PostgresTables:
         self._go_on_counting(table)
         return found
 
-    def _go_on_counting(self, table: Table) -> None:
+    def _go_on_counting(self, table: CopiedTable) -> None:
         """A column that counts by itself goes on after the highest number."""
         for column in self._identities[table.name]:
             self._connection.execute(
@@ -156,7 +156,7 @@ def _copy_texts(texts: Sequence[Convert], values: Row) -> Iterator[str]:
         yield r"\N" if value is None else text(value)
 
 
-def _select(table: Table) -> sql.Composed:
+def _select(table: CopiedTable) -> sql.Composed:
     return sql.SQL("SELECT {} FROM {}").format(
         sql.SQL(", ").join(map(sql.Identifier, table.columns)), sql.Identifier(table.name)
     )

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from mqtt.centre.backup.records import CopyError, Row, TableSum, row_line
-from mqtt.centre.backup.tables import LEFT_OUT, SINGLETONS, Table, in_order, prepare_all
+from mqtt.centre.backup.tables import LEFT_OUT, SINGLETONS, CopiedTable, in_order, prepare_all
 from mqtt.centre.ingest.ledger_error import LedgerError
 from mqtt.centre.sqlite.schema import MIGRATIONS
 
@@ -25,11 +25,11 @@ class SqliteTables:
         self._connection = connection
         self.parts: Mapping[str, int] = dict(connection.execute("SELECT part, version FROM schema_part").fetchall())
 
-    def tables(self) -> Sequence[Table]:
+    def tables(self) -> Sequence[CopiedTable]:
         """The tables, referenced ones first."""
         names = {str(name) for (name,) in self._connection.execute(_SELECT_TABLES)} - LEFT_OUT
         references = {name: self._references(name) for name in names}
-        return [Table(name, self._columns(name)) for name in in_order(references)]
+        return [CopiedTable(name, self._columns(name)) for name in in_order(references)]
 
     def _references(self, name: str) -> frozenset[str]:
         return frozenset(str(row[2]) for row in self._connection.execute(f"PRAGMA foreign_key_list({name})"))
@@ -37,11 +37,11 @@ class SqliteTables:
     def _columns(self, name: str) -> tuple[str, ...]:
         return tuple(str(row[1]) for row in self._connection.execute(f"PRAGMA table_info({name})"))
 
-    def count(self, table: Table) -> int:
+    def count(self, table: CopiedTable) -> int:
         """Its number of rows."""
         return self.number(f"SELECT count(*) FROM {table.name}")  # noqa: S608  a name from the catalogue
 
-    def rows(self, table: Table) -> Iterator[Row]:
+    def rows(self, table: CopiedTable) -> Iterator[Row]:
         """Its rows, in the order of the file."""
         yield from self._connection.execute(f"SELECT {', '.join(table.columns)} FROM {table.name}")  # noqa: S608
 
@@ -53,7 +53,7 @@ class SqliteTables:
         """The text that a statement gives."""
         return str(self._connection.execute(statement).fetchone()[0])
 
-    def write(self, table: Table, rows: Iterable[Row]) -> TableSum:
+    def write(self, table: CopiedTable, rows: Iterable[Row]) -> TableSum:
         """Write all rows of a table."""
         found = TableSum()
         self._connection.execute(f"DELETE FROM {table.name}")  # noqa: S608

@@ -17,7 +17,7 @@ SINGLETONS = frozenset({"registry_version", "audit_head", "alert_check"})
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CopiedTable:
     """One table. A column that a database derives from others is left out."""
 
     name: str
@@ -31,13 +31,13 @@ class TableReader(Protocol):
     schema: int
     parts: Mapping[str, int]
 
-    def tables(self) -> Sequence[Table]:
+    def tables(self) -> Sequence[CopiedTable]:
         """The tables, referenced ones first."""
 
-    def count(self, table: Table) -> int:
+    def count(self, table: CopiedTable) -> int:
         """Its number of rows."""
 
-    def rows(self, table: Table) -> Iterator[Row]:
+    def rows(self, table: CopiedTable) -> Iterator[Row]:
         """Its rows, in any order."""
 
     def number(self, statement: str) -> int:
@@ -54,10 +54,10 @@ class TableWriter(Protocol):
     schema: int
     parts: Mapping[str, int]
 
-    def tables(self) -> Sequence[Table]:
+    def tables(self) -> Sequence[CopiedTable]:
         """The tables that can be written."""
 
-    def write(self, table: Table, rows: Iterable[Row]) -> TableSum:
+    def write(self, table: CopiedTable, rows: Iterable[Row]) -> TableSum:
         """Write all rows of a table. Returns the sum that a reader of this database must find."""
 
 

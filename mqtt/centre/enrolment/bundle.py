@@ -3,7 +3,7 @@
 import cbor2
 
 from mqtt.broker.certificates import CertificateAuthority
-from mqtt.centre.enrolment.settings import EnrolmentSettings
+from mqtt.centre.enrolment.settings import CentreEnrolmentSettings
 
 BUNDLE_VERSION = 1
 BUNDLE_CONTEXT = b"entrance-kiosk/enrolment-bundle/1"
@@ -12,7 +12,7 @@ _COSE_SIGN1_TAG = 18
 _PROTECTED = cbor2.dumps({1: -7})  # ES256
 
 
-def bundle_payload(settings: EnrolmentSettings, site: str, device: str) -> bytes:
+def bundle_payload(settings: CentreEnrolmentSettings, site: str, device: str) -> bytes:
     """What is signed: a CBOR map with the names of docs/reference/mqtt.md."""
     files = {
         "root_public_key": settings.root_public_key,

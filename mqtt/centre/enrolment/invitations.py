@@ -45,7 +45,7 @@ class InvitationError(ValueError):
     """The invitation was not made, or not decided. The text says why."""
 
 
-class Refusal(StrEnum):
+class EnrolmentRefusal(StrEnum):
     """Why a kiosk gets no certificate. Sent to it as a code."""
 
     UNKNOWN_TOKEN = "unknown-token"
@@ -61,7 +61,7 @@ class Refusal(StrEnum):
 class EnrolmentRefusedError(Exception):
     """The kiosk gets no certificate."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: EnrolmentRefusal) -> None:
         self.refusal = refusal
         super().__init__(refusal.value)
 
@@ -132,24 +132,24 @@ def submit_request(
     """
     rows = query("SELECT * FROM enrolment WHERE token_hash = ?", [token_hash(token)])
     if not rows or not hmac.compare_digest(_invitation(rows[0]).wire_name.encode(), name.encode()):
-        raise EnrolmentRefusedError(Refusal.UNKNOWN_TOKEN)
+        raise EnrolmentRefusedError(EnrolmentRefusal.UNKNOWN_TOKEN)
     found = _invitation(rows[0])
     if found.key_hash and found.key_hash != request.key_hash:
         query(
             "UPDATE enrolment SET conflicts = conflicts + 1, conflict_at = ?, conflict_address = ? WHERE number = ?",
             [_text(now), address, found.number],
         )
-        raise EnrolmentRefusedError(Refusal.OTHER_KEY)
+        raise EnrolmentRefusedError(EnrolmentRefusal.OTHER_KEY)
     if request.common_name != found.wire_name:
-        raise EnrolmentRefusedError(Refusal.WRONG_NAME)
+        raise EnrolmentRefusedError(EnrolmentRefusal.WRONG_NAME)
     if found.state is InvitationState.REFUSED:
-        raise EnrolmentRefusedError(Refusal.REFUSED)
+        raise EnrolmentRefusedError(EnrolmentRefusal.REFUSED)
     if found.state is InvitationState.ISSUED:
         return found
     if found.state is InvitationState.ENDED:
-        raise EnrolmentRefusedError(Refusal.SUPERSEDED)
+        raise EnrolmentRefusedError(EnrolmentRefusal.SUPERSEDED)
     if now >= found.expires_at:
-        raise EnrolmentRefusedError(Refusal.EXPIRED)
+        raise EnrolmentRefusedError(EnrolmentRefusal.EXPIRED)
     return _bind(query, found, request, address, now) if found.state is InvitationState.OPEN else found
 
 
@@ -173,7 +173,7 @@ def _bind(query: Query, found: Invitation, request: CertificateRequest, address:
         return _invitation(rows[0])
     present = find_invitation(query, found.number)
     if present is None or present.key_hash != request.key_hash:
-        raise EnrolmentRefusedError(Refusal.OTHER_KEY)
+        raise EnrolmentRefusedError(EnrolmentRefusal.OTHER_KEY)
     return present
 
 

@@ -15,9 +15,9 @@ from mqtt.centre.enrolment import device_certificates, invitations
 from mqtt.centre.enrolment.bundle import bundle_payload, sign_bundle
 from mqtt.centre.enrolment.certificate_request import CertificateRequest
 from mqtt.centre.enrolment.device_certificates import ENROLLED, RENEWED, serial_text
-from mqtt.centre.enrolment.invitations import EnrolmentRefusedError, Invitation, InvitationState, Refusal
+from mqtt.centre.enrolment.invitations import EnrolmentRefusal, EnrolmentRefusedError, Invitation, InvitationState
 from mqtt.centre.enrolment.schema import wait_for_writers
-from mqtt.centre.enrolment.settings import EnrolmentSettings, NotSetUpError, read_settings
+from mqtt.centre.enrolment.settings import CentreEnrolmentSettings, NotSetUpError, read_settings
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.remote.lists import read_list
 from mqtt.topics import DeviceTopics
@@ -70,7 +70,7 @@ class EnrolmentService:
                 answer = self._answer(query, found, request, now)
             except EnrolmentRefusedError as error:  # what was written about it is committed
                 refused = error
-                if error.refusal is Refusal.OTHER_KEY:
+                if error.refusal is EnrolmentRefusal.OTHER_KEY:
                     entry = CentreAuditEntry(SERVICE, "enrolment-conflict", name, f"another key, from {address}")
                     append_audit(query, entry, now)
         if refused is not None:
@@ -92,7 +92,7 @@ class EnrolmentService:
         """The same answer to the same key. A revoked certificate is not given out again."""
         stored = device_certificates.find_certificate(query, found.certificate_serial)
         if stored is None or stored.revoked_at is not None:
-            raise EnrolmentRefusedError(Refusal.REFUSED)
+            raise EnrolmentRefusedError(EnrolmentRefusal.REFUSED)
         return Issued(stored.pem.encode())
 
     def _sign(
@@ -154,7 +154,7 @@ class EnrolmentService:
             raise RenewalRefusedError("revoked")
         return site, device
 
-    def settings(self) -> EnrolmentSettings:
+    def settings(self) -> CentreEnrolmentSettings:
         """The present settings. Raises NotSetUpError."""
         with open_query(self._database) as query:
             return read_settings(query)

@@ -19,7 +19,7 @@ class NotSetUpError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class EnrolmentSettings:
+class CentreEnrolmentSettings:
     """All of them. Files are their content."""
 
     url: str
@@ -59,7 +59,7 @@ def authority_fingerprint(pem: bytes) -> bytes:
         raise ValueError("this is not a certificate in PEM form") from error
 
 
-def write_settings(query: Query, settings: EnrolmentSettings) -> None:
+def write_settings(query: Query, settings: CentreEnrolmentSettings) -> None:
     """Replace all settings."""
     values = {
         "url": settings.url,
@@ -74,14 +74,14 @@ def write_settings(query: Query, settings: EnrolmentSettings) -> None:
         )
 
 
-def read_settings(query: Query) -> EnrolmentSettings:
+def read_settings(query: Query) -> CentreEnrolmentSettings:
     """The settings. Raises NotSetUpError."""
     found = {row["name"]: row["value"] for row in query("SELECT name, value FROM enrolment_setting")}
     try:
         contents = {
             name: base64.b64decode(found.get(name, "") if name in _ADDED_FILES else found[name]) for name in _FILES
         }
-        return EnrolmentSettings(
+        return CentreEnrolmentSettings(
             url=found["url"],
             brokers=tuple(json.loads(found["brokers"])),
             values=found["values"],

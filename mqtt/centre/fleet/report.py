@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mqtt.centre.fleet.status import DeviceStatus, Finding, format_ranges
+from mqtt.centre.fleet.status import DeviceStatus, HealthFinding, format_ranges
 from mqtt.printable_text import printable
 
 MAX_LISTED = 100
@@ -122,7 +122,7 @@ def format_device(device: DeviceStatus) -> Iterator[str]:
         yield f"  over a limit of the centre, so not stored: {times} {printable(reason)}"
 
 
-def finding_text(finding: Finding) -> str:
+def finding_text(finding: HealthFinding) -> str:
     """`release: returned (0.9.3 -> 0.9.2: not ready)`, `release-trial: running, 1500 s`."""
     measured = "" if finding.value is None else f", {finding.value:g} {finding.unit}".rstrip()
     return f"{finding.code}: {finding.reason or finding.status}{measured}{f' ({finding.detail})' if finding.detail else ''}"

@@ -40,7 +40,7 @@ class NoticeSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HealthFinding:
     """What a health check of the device found, by its newest health message. In the words of the device, in English."""
 
     code: str
@@ -73,7 +73,7 @@ class DeviceStatus:
     """Events that the device has not delivered, by its last health message."""
     quarantined: int = 0
     last_health_at: datetime | None = None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[HealthFinding, ...] = ()
 
     @property
     def has_gaps(self) -> bool:
@@ -185,9 +185,9 @@ def _device_status(row: dict[str, Any], details: Sequence[Rows], now: datetime) 
     )
 
 
-def read_findings(text: str) -> tuple[Finding, ...]:
+def read_findings(text: str) -> tuple[HealthFinding, ...]:
     """The column `findings` of a device (HealthMessage.findings)."""
-    return tuple(Finding(**one) for one in json.loads(text)) if text != "[]" else ()
+    return tuple(HealthFinding(**one) for one in json.loads(text)) if text != "[]" else ()
 
 
 def _ranges_by_stream(rows: Rows) -> dict[int, list[Range]]:

@@ -25,7 +25,7 @@ from mqtt.centre.enrolment import invitations
 from mqtt.centre.enrolment.invitations import Invitation
 from mqtt.centre.enrolment.schema import prepare_enrolment
 from mqtt.centre.enrolment.service import EnrolmentService
-from mqtt.centre.enrolment.settings import EnrolmentSettings, write_settings
+from mqtt.centre.enrolment.settings import CentreEnrolmentSettings, write_settings
 from mqtt.centre.ingest.database import open_query
 from web_ui.centre.enrolment_codes import invitation_text
 from web_ui.centre.est.app import create_est_app
@@ -71,9 +71,9 @@ class EnrolmentCentre:
         """Folder of the authority."""
         return self.folder / "pki"
 
-    def settings(self) -> EnrolmentSettings:
+    def settings(self) -> CentreEnrolmentSettings:
         """What kiosks get."""
-        return EnrolmentSettings(
+        return CentreEnrolmentSettings(
             url=self.url,
             brokers=self.brokers,
             authority=(self.pki / "ca.pem").read_bytes(),

@@ -7,7 +7,7 @@ from typing import Any
 from kiosk import config
 from kiosk.app.builders.configuration import ConfigurationControl, LocalChange
 from kiosk.config.overlay.journal import Journal
-from kiosk.config.overlay.judgement import Observation
+from kiosk.config.overlay.judgement import SettingsObservation
 from kiosk.system import atomic_files
 from mqtt.remote.configuration import DesiredMessage
 from tests.fakes.parts.commands import SESSION
@@ -30,7 +30,7 @@ root_public_key = "root.pem"
 [camera]
 source = "synthetic"
 """
-WELL = Observation(frozenset(), is_starting=False, is_connected=True, has_receipt=True)
+WELL = SettingsObservation(frozenset(), is_starting=False, is_connected=True, has_receipt=True)
 
 
 class PowerCutError(Exception):
@@ -111,7 +111,7 @@ class ConfiguredDevice:
         if self.running.is_restart_due:
             self.start()
 
-    def live(self, seconds: float, seen: Observation = WELL, *, step_s: int = 1) -> None:
+    def live(self, seconds: float, seen: SettingsObservation = WELL, *, step_s: int = 1) -> None:
         """Run on, as the main loop does."""
         for _ in range(0, int(seconds), step_s):
             self.clock.advance(step_s)

@@ -13,7 +13,7 @@ from kiosk.enrolment.invitation_code import parse_invitation
 from mqtt.centre.accounts.audit import verify_audit
 from mqtt.centre.enrolment import device_certificates, invitations
 from mqtt.centre.enrolment.certificate_request import CertificateRequest, parse_request
-from mqtt.centre.enrolment.invitations import EnrolmentRefusedError, InvitationError, InvitationState, Refusal
+from mqtt.centre.enrolment.invitations import EnrolmentRefusal, EnrolmentRefusedError, InvitationError, InvitationState
 from mqtt.centre.enrolment.service import EnrolmentService, Issued, RenewalRefusedError, Waiting
 from mqtt.centre.enrolment.settings import NotSetUpError, read_settings
 from mqtt.centre.ingest.database import open_query
@@ -40,7 +40,7 @@ def invited(centre: EnrolmentCentre) -> tuple[int, bytes]:
 
 def refusal(
     service: EnrolmentService, token: bytes, request: CertificateRequest, *, name: str = NAME, now: datetime = NOW
-) -> Refusal:
+) -> EnrolmentRefusal:
     with pytest.raises(EnrolmentRefusedError) as caught:
         service.enrol(name, token, request, ADDRESS, now)
     return caught.value.refusal
@@ -103,7 +103,7 @@ def test_a_token_that_is_used_with_another_key_is_refused_counted_and_audited(
     if state == "issued":
         service.enrol(NAME, token, request, ADDRESS, NOW)
     for count in (1, 2):
-        assert refusal(service, token, request_of(make_key())) is Refusal.OTHER_KEY
+        assert refusal(service, token, request_of(make_key())) is EnrolmentRefusal.OTHER_KEY
         assert centre.found(number).conflicts == count
     assert centre.audited().count("enrolment-conflict") == 2
     with open_query(centre.database) as query:
@@ -113,21 +113,21 @@ def test_a_token_that_is_used_with_another_key_is_refused_counted_and_audited(
 
 def test_a_request_is_refused_with_the_reason(centre: EnrolmentCentre) -> None:
     service, (number, token), request = centre.service(), invited(centre), request_of(make_key())
-    assert refusal(service, b"x" * 16, request) is Refusal.UNKNOWN_TOKEN
-    assert refusal(service, token, request, name="dong-ba/gate-8") is Refusal.UNKNOWN_TOKEN
-    assert refusal(service, token, request_of(make_key(), "dong-ba/gate-8")) is Refusal.WRONG_NAME
-    assert refusal(service, token, request, now=NOW + timedelta(minutes=61)) is Refusal.EXPIRED
+    assert refusal(service, b"x" * 16, request) is EnrolmentRefusal.UNKNOWN_TOKEN
+    assert refusal(service, token, request, name="dong-ba/gate-8") is EnrolmentRefusal.UNKNOWN_TOKEN
+    assert refusal(service, token, request_of(make_key(), "dong-ba/gate-8")) is EnrolmentRefusal.WRONG_NAME
+    assert refusal(service, token, request, now=NOW + timedelta(minutes=61)) is EnrolmentRefusal.EXPIRED
     service.enrol(NAME, token, request, ADDRESS, NOW)
-    assert refusal(service, token, request, now=NOW + timedelta(minutes=61)) is Refusal.EXPIRED
+    assert refusal(service, token, request, now=NOW + timedelta(minutes=61)) is EnrolmentRefusal.EXPIRED
     centre.approve(number, approve=False)
-    assert refusal(service, token, request) is Refusal.REFUSED
+    assert refusal(service, token, request) is EnrolmentRefusal.REFUSED
 
 
 def test_a_newer_code_of_the_device_ends_the_older_one(centre: EnrolmentCentre) -> None:
     service, (number, token), request = centre.service(), invited(centre), request_of(make_key())
     service.enrol(NAME, token, request, ADDRESS, NOW)
     invited(centre)
-    assert refusal(service, token, request) is Refusal.SUPERSEDED
+    assert refusal(service, token, request) is EnrolmentRefusal.SUPERSEDED
     with pytest.raises(InvitationError):
         centre.approve(number)
 
@@ -177,7 +177,7 @@ def test_two_kiosks_with_one_code_at_the_same_moment_get_one_binding(centre: Enr
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(results) == [Refusal.OTHER_KEY.value] * 3 + ["waiting"]
+    assert sorted(results) == [EnrolmentRefusal.OTHER_KEY.value] * 3 + ["waiting"]
     assert centre.found(number).state is InvitationState.WAITING
 
 

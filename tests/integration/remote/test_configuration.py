@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from kiosk.app.builders.configuration import ConfigurationControl
 from kiosk.app.builders.configuration_changes import build_desired_taker
 from kiosk.cli.centre.command import centre
-from kiosk.config.overlay.judgement import Observation
+from kiosk.config.overlay.judgement import SettingsObservation
 from mqtt.connection import OutgoingMessage
 from mqtt.remote.configuration import TrialState
 from mqtt.remote.signature import OrderUse, sign_order
@@ -46,7 +46,9 @@ class TryingFleet(Fleet):
         control = self.device.running
         is_broken = not self.is_well and control.deadline_s is not None
         failing = frozenset({"camera"} if is_broken else ())
-        control.observe(Observation(failing, is_starting=False, is_connected=uplink.connected, has_receipt=has_receipt))
+        control.observe(
+            SettingsObservation(failing, is_starting=False, is_connected=uplink.connected, has_receipt=has_receipt)
+        )
         self.take()
         if control.is_restart_due:
             restart(control, self.device)

@@ -19,7 +19,7 @@ from mqtt.centre.enrolment.key_words import key_words, same_words
 from mqtt.centre.enrolment.schema import prepare_enrolment
 from mqtt.centre.enrolment.settings import (
     DEFAULT_DAYS,
-    EnrolmentSettings,
+    CentreEnrolmentSettings,
     authority_fingerprint,
     read_settings,
     write_settings,
@@ -83,7 +83,7 @@ def set_up(
     reason: str,
 ) -> None:
     """Set what a kiosk gets when it enrols. Run it again after a change, for example of a list."""
-    settings = EnrolmentSettings(
+    settings = CentreEnrolmentSettings(
         url=url.rstrip("/"),
         brokers=_checked_brokers(brokers),
         authority=_read(ca),

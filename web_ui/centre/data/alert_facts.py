@@ -14,7 +14,7 @@ from mqtt.centre.alerts.device_records import (
     read_missing_events,
 )
 from mqtt.centre.enrolment.invitations import InvitationState, read_conflicts, read_invitations
-from mqtt.centre.fleet.status import Finding
+from mqtt.centre.fleet.status import HealthFinding
 from mqtt.centre.ingest.database import Query
 from mqtt.centre.remote.lists import published_contents
 from web_ui.centre.data.fleet import Fleet
@@ -55,19 +55,19 @@ def device_facts(query: Query, fleet: Fleet, now: datetime) -> list[DeviceFacts]
     return found
 
 
-def _low_disk_mb(findings: Sequence[Finding]) -> int | None:
+def _low_disk_mb(findings: Sequence[HealthFinding]) -> int | None:
     one = finding_of(findings, "disk")
     return None if one is None else int(one.value or 0)
 
 
-def _old_list_days(findings: Sequence[Finding]) -> int | None:
+def _old_list_days(findings: Sequence[HealthFinding]) -> int | None:
     one = finding_of(findings, *LISTS)
     if one is None:
         return None
     return int(one.value // DAY_S) if one.value and one.reason == "old" else 0
 
 
-def _certificate_days(findings: Sequence[Finding]) -> int | None:
+def _certificate_days(findings: Sequence[HealthFinding]) -> int | None:
     """What the device says of a certificate that the centre does not have."""
     one = finding_of(findings, "certificate")
     return None if one is None else max(0, int((one.value or 0) // DAY_S))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from mqtt.centre.alerts.store import last_check, out_of_service_s
 from mqtt.centre.enrolment.device_certificates import read_certificates
 from mqtt.centre.fleet.operator_actions import missing_ranges
-from mqtt.centre.fleet.status import Finding, read_findings
+from mqtt.centre.fleet.status import HealthFinding, read_findings
 from mqtt.centre.ingest.database import Query
 from mqtt.centre.remote.lists import lists_of, newest_numbers
 from mqtt.sequence_ranges import Range
@@ -51,7 +51,7 @@ class DeviceDetail:
     """Newest first."""
     rejected: int
     """Events that the centre refused. The device keeps them in quarantine."""
-    findings: tuple[Finding, ...]
+    findings: tuple[HealthFinding, ...]
     """What its own health checks found, failures first."""
     lists: Mapping[str, int]
     """Numbers of the lists in force, by kind, as it said when it connected last."""

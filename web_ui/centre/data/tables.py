@@ -21,7 +21,7 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class PageTable:
     """Something to export."""
 
     title: str
@@ -29,7 +29,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-def to_csv(table: Table) -> bytes:
+def to_csv(table: PageTable) -> bytes:
     """UTF-8 with a byte order mark. Texts never become formulas."""
     cells = [["" if cell is None else cell for cell in row] for row in (table.header, *table.rows)]
     return (BYTE_ORDER_MARK + csv_text(cells)).encode("utf-8", "replace")
@@ -64,7 +64,7 @@ _STYLES = f"""<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 _BOLD = 1
 
 
-def to_xlsx(table: Table) -> bytes:
+def to_xlsx(table: PageTable) -> bytes:
     """One sheet with a fixed bold header (ECMA-376, inline strings). A text is a text: no cell is ever a formula."""
     sheet_name = re.sub(r"[\[\]:*?/\\']", " ", _text(table.title)).strip()[:_MAX_SHEET_NAME] or "1"
     workbook = (
@@ -86,7 +86,7 @@ def to_xlsx(table: Table) -> bytes:
     return buffer.getvalue()
 
 
-def _sheet(table: Table) -> Iterator[str]:
+def _sheet(table: PageTable) -> Iterator[str]:
     yield f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<worksheet xmlns="{_NAMESPACE}">'
     yield '<sheetViews><sheetView workbookViewId="0"><pane ySplit="1" topLeftCell="A2" state="frozen"/></sheetView></sheetViews>'
     widths = [

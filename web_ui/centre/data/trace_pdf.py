@@ -9,7 +9,7 @@ from fpdf.enums import XPos, YPos
 
 from kiosk.credentials.issuing import names
 from kiosk.credentials.issuing.names import TextError
-from web_ui.centre.data.tables import Table
+from web_ui.centre.data.tables import PageTable
 
 _FONT = "Be Vietnam Pro"
 _MARGIN_MM, _FOOTER_MM = 12, 14
@@ -39,7 +39,7 @@ class _Sheets(FPDF):
         self.cell(0, 6, f"{self._note} · {self.page_no()} / {{nb}}")
 
 
-def to_pdf(heading: str, note: str, tables: Sequence[Table], lines: Sequence[str] = ()) -> bytes:
+def to_pdf(heading: str, note: str, tables: Sequence[PageTable], lines: Sequence[str] = ()) -> bytes:
     """The tables as a PDF. `heading` and `note` stand on each sheet, `lines` before the first table."""
     pdf = _Sheets(_printable(heading), _printable(note))
     pdf.add_page()

@@ -8,7 +8,7 @@ from mqtt.centre.tracing.cases.cases import TraceCase
 from mqtt.centre.tracing.cases.questions import StoredQuestion
 from mqtt.centre.tracing.core.answers import Answer, AnswerPassage, AnswerPerson
 from mqtt.centre.tracing.core.model import Grade
-from web_ui.centre.data.tables import Cell, Table
+from web_ui.centre.data.tables import Cell, PageTable
 from web_ui.i18n.formatting import LocaleFormatter
 
 PassNames = Mapping[str, str]
@@ -17,7 +17,7 @@ PassNames = Mapping[str, str]
 
 def answer_tables(
     answer: Answer, titles: Mapping[str, str], formatter: LocaleFormatter, pass_names: PassNames | None = None
-) -> list[Table]:
+) -> list[PageTable]:
     """The tables of an answer that have rows: contacts, stays, passages. `titles`: of the sites, by name."""
     maker = _Tables(answer, titles, formatter, pass_names or {})
     found = [maker.contacts(), maker.stays(), maker.passages()]
@@ -51,7 +51,7 @@ def answer_lines(found: Answer, formatter: LocaleFormatter) -> list[str]:
     return lines
 
 
-def answer_csv(heading: str, note: str, lines: Sequence[str], tables: Sequence[Table]) -> str:
+def answer_csv(heading: str, note: str, lines: Sequence[str], tables: Sequence[PageTable]) -> str:
     """The tables one after the other as CSV, with what each sheet bears in front."""
     rows: list[tuple[object, ...]] = [(heading,), (note,), *((line,) for line in lines)]
     for table in tables:
@@ -66,7 +66,7 @@ class _Tables:
     ) -> None:
         self._answer, self._titles, self._formatter, self._pass_names = answer, titles, formatter, pass_names
 
-    def contacts(self) -> Table:
+    def contacts(self) -> PageTable:
         grade: Callable[[str], str] = lambda code: self._formatter.t.code("centre.trace.grade", code)  # noqa: E731
         rows = tuple(
             (
@@ -83,7 +83,7 @@ class _Tables:
         names = ("contact-name", "born", "identifiers", "site", "since", "until", "minutes", "grade", "degree")
         return self._table("contacts", names, rows)
 
-    def stays(self) -> Table:
+    def stays(self) -> PageTable:
         rows = tuple(
             (
                 *self._person(one.person),
@@ -96,7 +96,7 @@ class _Tables:
         )
         return self._table("stays", ("name", "born", "identifiers", "site", "came", "left", "grade"), rows)
 
-    def passages(self) -> Table:
+    def passages(self) -> PageTable:
         rows = tuple(
             (
                 self._time(one.at) if one.at else f"({self._time(one.received_at)})",
@@ -111,9 +111,9 @@ class _Tables:
         names = ("time", "site", "gate", "direction", "state", "name", "born", "identifiers")
         return self._table("passages", names, rows)
 
-    def _table(self, name: str, columns: tuple[str, ...], rows: tuple[tuple[Cell, ...], ...]) -> Table:
+    def _table(self, name: str, columns: tuple[str, ...], rows: tuple[tuple[Cell, ...], ...]) -> PageTable:
         t = self._formatter.t
-        return Table(t(f"centre.trace.{name}"), tuple(t(f"centre.column.{one}") for one in columns), rows)
+        return PageTable(t(f"centre.trace.{name}"), tuple(t(f"centre.column.{one}") for one in columns), rows)
 
     def _owner(self, one: AnswerPassage) -> tuple[str, str, str]:
         if one.person is None:

@@ -20,7 +20,7 @@ from mqtt.centre.enrolment.certificate_request import (
     CertificateRequestError,
     parse_request,
 )
-from mqtt.centre.enrolment.invitations import TOKEN_BYTES, EnrolmentRefusedError, Refusal
+from mqtt.centre.enrolment.invitations import TOKEN_BYTES, EnrolmentRefusal, EnrolmentRefusedError
 from mqtt.centre.enrolment.service import EnrolmentService, Issued, RenewalRefusedError
 from mqtt.centre.enrolment.settings import NotSetUpError
 from mqtt.centre.ingest.ledger_error import LedgerError
@@ -35,12 +35,12 @@ SERVICE_RETRY_AFTER_S = 30
 BASE = "/.well-known/est"
 BUNDLE_PATH = "/enrolment/bundle"
 SENTENCES = {
-    Refusal.UNKNOWN_TOKEN: "The centre knows no such invitation for this device.",
-    Refusal.EXPIRED: "The invitation has expired. Make a new one.",
-    Refusal.SUPERSEDED: "A newer invitation of this device took the place of this one.",
-    Refusal.OTHER_KEY: "The invitation was used with another key before. Make a new one.",
-    Refusal.REFUSED: "The request was refused at the centre.",
-    Refusal.WRONG_NAME: "The request names another device than the invitation.",
+    EnrolmentRefusal.UNKNOWN_TOKEN: "The centre knows no such invitation for this device.",
+    EnrolmentRefusal.EXPIRED: "The invitation has expired. Make a new one.",
+    EnrolmentRefusal.SUPERSEDED: "A newer invitation of this device took the place of this one.",
+    EnrolmentRefusal.OTHER_KEY: "The invitation was used with another key before. Make a new one.",
+    EnrolmentRefusal.REFUSED: "The request was refused at the centre.",
+    EnrolmentRefusal.WRONG_NAME: "The request names another device than the invitation.",
 }
 _LIST_NAME = re.compile(r"(trust|deny)-([0-9]{1,16})\.cose")
 _TOKEN = re.compile(rf"[0-9a-f]{{{2 * TOKEN_BYTES}}}")
@@ -131,7 +131,7 @@ def _basic_credentials() -> tuple[str, bytes]:
     """Name and token. Raises EnrolmentRefusedError."""
     given = request.authorization
     if given is None or given.type != "basic" or not _TOKEN.fullmatch(given.password or ""):
-        raise EnrolmentRefusedError(Refusal.UNKNOWN_TOKEN)
+        raise EnrolmentRefusedError(EnrolmentRefusal.UNKNOWN_TOKEN)
     return given.username or "", bytes.fromhex(given.password or "")
 
 
@@ -164,7 +164,7 @@ def _certificates(certificate: x509.Certificate) -> Response:
 
 def _refused(error: EnrolmentRefusedError) -> Response:
     text = f"{error.refusal}: {SENTENCES[error.refusal]}"
-    if error.refusal is Refusal.UNKNOWN_TOKEN:
+    if error.refusal is EnrolmentRefusal.UNKNOWN_TOKEN:
         return _text(401, text, {"WWW-Authenticate": 'Basic realm="enrolment"'})
     return _text(403, text)
 

@@ -14,7 +14,7 @@ from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.registry.model import Area
 from web_ui.centre.access import centre_context, current_fleet, guarded, viewer, visible_areas, write_audit
 from web_ui.centre.data.calendar import utc_now
-from web_ui.centre.data.tables import Table
+from web_ui.centre.data.tables import PageTable
 from web_ui.centre.notify.texts import alert_detail, alert_title
 from web_ui.centre.pages.rendering import age_text, page_formatter, render_page
 from web_ui.i18n.formatting import LocaleFormatter
@@ -45,7 +45,7 @@ def alerts() -> AnyResponse:
     )
     return render_page(
         "alerts.html",
-        table=Table(formatter.t("centre.alerts"), header, cells),
+        table=PageTable(formatter.t("centre.alerts"), header, cells),
         open_alerts=[row for row in rows if not row["until"]],
         closed_alerts=[row for row in rows if row["until"]],
         is_late=checked_at is None or now - checked_at > LATE_CHECK,

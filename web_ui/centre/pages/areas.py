@@ -11,7 +11,7 @@ from web_ui.centre.access import centre_context, current_fleet, guarded, signed_
 from web_ui.centre.data.attendance import Attendance
 from web_ui.centre.data.fleet import AreaNow, SiteNow
 from web_ui.centre.data.hours import SitePeriod, read_area_period
-from web_ui.centre.data.tables import Table
+from web_ui.centre.data.tables import PageTable
 from web_ui.centre.pages.rendering import hour_text, page_formatter, render_page, share_text
 from web_ui.i18n.formatting import LocaleFormatter
 
@@ -76,7 +76,7 @@ def _city(area: Area, children: tuple[Area, ...], values: dict[str, Any]) -> Any
     )
 
 
-def _areas_table(area: Area, found: list[AreaNow], formatter: LocaleFormatter) -> Table:
+def _areas_table(area: Area, found: list[AreaNow], formatter: LocaleFormatter) -> PageTable:
     t = formatter.t
     header = ("code", "area", "sites", "silent-sites", "gates", "silent-gates", "passed-in", "passed-out", "refused")
     rows = tuple(
@@ -93,7 +93,7 @@ def _areas_table(area: Area, found: list[AreaNow], formatter: LocaleFormatter) -
         )
         for one in found
     )
-    return Table(area.name(formatter.language), tuple(t(f"centre.column.{name}") for name in header), rows)
+    return PageTable(area.name(formatter.language), tuple(t(f"centre.column.{name}") for name in header), rows)
 
 
 def _ward(area: Area, values: dict[str, Any]) -> AnyResponse:
@@ -168,7 +168,7 @@ def gates_text(site: SiteNow, formatter: LocaleFormatter) -> str:
     return t.plural("centre.gates.all", count, count=count)
 
 
-def _sites_table(area: Area, periods: list[SitePeriod], formatter: LocaleFormatter) -> Table:
+def _sites_table(area: Area, periods: list[SitePeriod], formatter: LocaleFormatter) -> PageTable:
     t = formatter.t
     header = (
         "site-name", "site", "kind", "gates", "silent-gates", "passed-in", "passed-out", "refused", "period", "attendance",
@@ -195,7 +195,7 @@ def _sites_table(area: Area, periods: list[SitePeriod], formatter: LocaleFormatt
         )
         for one in periods
     )
-    return Table(area.name(formatter.language), tuple(t(f"centre.column.{name}") for name in header), rows)
+    return PageTable(area.name(formatter.language), tuple(t(f"centre.column.{name}") for name in header), rows)
 
 
 def parse_days() -> int:

@@ -7,7 +7,7 @@ from mqtt.centre.accounts.audit import AuditRow, read_audit
 from mqtt.centre.accounts.roles import Permission
 from mqtt.centre.ingest.database import open_query
 from web_ui.centre.access import centre_context, current_fleet, guarded, visible_areas
-from web_ui.centre.data.tables import Table
+from web_ui.centre.data.tables import PageTable
 from web_ui.centre.pages.rendering import FORMATS, page_formatter, render_page
 
 audit_page = Blueprint("audit", __name__)
@@ -49,5 +49,9 @@ def audit() -> AnyResponse:
     shown = tuple(cells(row) for row in rows)
     older = f"?before={rows[-1].number}" if len(rows) == ROWS else ""
     return render_page(
-        "audit.html", table=Table(formatter.t("centre.audit"), header, shown), rows=shown, header=header, older=older
+        "audit.html",
+        table=PageTable(formatter.t("centre.audit"), header, shown),
+        rows=shown,
+        header=header,
+        older=older,
     )

@@ -12,7 +12,7 @@ from mqtt.centre.alerts.store import count_open
 from mqtt.centre.ingest.database import open_query
 from web_ui.centre.access import centre_context, current_viewer, visible_areas, write_audit
 from web_ui.centre.data.calendar import CITY_ZONE
-from web_ui.centre.data.tables import Table, to_csv, to_xlsx
+from web_ui.centre.data.tables import PageTable, to_csv, to_xlsx
 from web_ui.i18n import request_locale
 from web_ui.i18n.formatting import LocaleFormatter, choose_language
 
@@ -35,7 +35,7 @@ def page_formatter() -> LocaleFormatter:
 
 
 def render_page(
-    template: str, *, code: int = 200, table: Table | None = None, audit_area: int = 0, **values: Any
+    template: str, *, code: int = 200, table: PageTable | None = None, audit_area: int = 0, **values: Any
 ) -> Response:
     """A page. With `?format=csv` or `xlsx` its table as a file: the export is written to the audit first.
 
@@ -87,7 +87,7 @@ def render_plain(template: str, *, code: int, **values: Any) -> Response:
     return make_response(render_template(f"centre/{template}", code=code, **shown, **values), code)
 
 
-def _export(table: Table, wanted: str, area: int) -> Response:
+def _export(table: PageTable, wanted: str, area: int) -> Response:
     with open_query(centre_context().settings.database) as query:
         write_audit(query, "export", f"{request.path} {wanted}", area=area)
     kind, write = FORMATS[wanted]

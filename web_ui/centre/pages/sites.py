@@ -9,14 +9,14 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.core.status import CheckStatus, HealthCheck
 from kiosk.system.messages import check_message
 from mqtt.centre.accounts.roles import Permission
-from mqtt.centre.fleet.status import Finding, format_ranges
+from mqtt.centre.fleet.status import HealthFinding, format_ranges
 from mqtt.centre.ingest.database import open_query
 from web_ui.centre.access import centre_context, current_fleet, guarded
 from web_ui.centre.data.attendance import open_slots
 from web_ui.centre.data.device_detail import read_device_detail
 from web_ui.centre.data.fleet import Counts, DeviceNow, SiteNow
 from web_ui.centre.data.hours import DayRow, SiteReport, read_site_report
-from web_ui.centre.data.tables import Table
+from web_ui.centre.data.tables import PageTable
 from web_ui.centre.pages.areas import PERIODS, TONES, gates_text, parse_days, site_tone
 from web_ui.centre.pages.rendering import (
     age_text,
@@ -105,7 +105,7 @@ def _heat_row(row: DayRow, site: SiteNow, busiest: int, formatter: LocaleFormatt
     }
 
 
-def _report_table(site: SiteNow, report: SiteReport, formatter: LocaleFormatter) -> Table:
+def _report_table(site: SiteNow, report: SiteReport, formatter: LocaleFormatter) -> PageTable:
     t = formatter.t
     header = (
         t("centre.column.day"),
@@ -118,7 +118,7 @@ def _report_table(site: SiteNow, report: SiteReport, formatter: LocaleFormatter)
         for hour, counts in enumerate(row.hours)
         if counts != Counts()
     )
-    return Table(site.title, header, rows)
+    return PageTable(site.title, header, rows)
 
 
 @site_pages.get("/sites/<site>/devices/<device>")
@@ -175,6 +175,6 @@ def _certificate_text(ends_at: datetime | None, formatter: LocaleFormatter) -> s
     return f"{left} · {formatter.date(ends_at)}"
 
 
-def _finding_sentence(one: Finding, formatter: LocaleFormatter) -> str:
+def _finding_sentence(one: HealthFinding, formatter: LocaleFormatter) -> str:
     check = HealthCheck(one.code, CheckStatus(one.status), one.value, one.unit, one.reason, one.detail)
     return check_message(formatter.t, check)

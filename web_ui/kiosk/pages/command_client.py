@@ -11,7 +11,7 @@ from web_ui.kiosk.pages.kiosk_view import kiosk_view
 
 
 @dataclass(frozen=True, slots=True)
-class CommandResult:
+class DaemonResult:
     """Result of a command."""
 
     error: str = ""
@@ -21,17 +21,17 @@ class CommandResult:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-def submit_command(command: control_socket.Command, detail: str = "") -> CommandResult:
+def submit_command(command: control_socket.Command, detail: str = "") -> DaemonResult:
     """Send a command to the daemon, with entries in the audit log before and after. Raises AuditLogError: then it was not sent."""
     access_control.write_audit(command.command, "requested", detail)
     try:
         answer = control_socket.send_command(kiosk_view().settings.run_dir, command)
     except KioskError as error:
         access_control.write_audit_result(command.command, "unreachable", str(error))
-        return CommandResult("command.unreachable", str(error))
+        return DaemonResult("command.unreachable", str(error))
     access_control.write_audit_result(
         command.command, "done" if answer.ok else answer.error_code, detail if answer.ok else answer.message
     )
     if answer.ok:
-        return CommandResult(detail=answer.detail)
-    return CommandResult(f"command.{answer.error_code}", answer.message)
+        return DaemonResult(detail=answer.detail)
+    return DaemonResult(f"command.{answer.error_code}", answer.message)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kiosk import config
 from kiosk.installer import gate_files
 from kiosk.installer.errors import InstallError
-from kiosk.installer.gate_files import Answer, Fate
+from kiosk.installer.gate_files import Fate, KeyFileAnswer
 from kiosk.installer.layout import InstallLayout
 from tests.paths import PROJECT
 
@@ -232,4 +232,4 @@ def test_no_folder_takes_a_file_that_the_configuration_does_not_name(files: dict
         known = {"kiosk.toml", "ca.pem", "own-name.crt", "own-key", "trust.cbor", "cho.cong-1.pem", "cho.cong-1.key"}
         known |= set(gate_files.STANDARD_NAMES)
         assert all(answer.name.lower() in known for answer in answers if answer.fate is Fate.TAKEN)
-        assert Answer("kiosk.toml", Fate.TAKEN) in answers or "KIOSK.TOML" in {name.upper() for name in files}
+        assert KeyFileAnswer("kiosk.toml", Fate.TAKEN) in answers or "KIOSK.TOML" in {name.upper() for name in files}

@@ -28,7 +28,7 @@ from kiosk.simulation.city.enrolment_scene import SceneStage
 from kiosk.system.translations import DOMAIN, LOCALE_DIR, SOURCE_LANGUAGE, languages, translator
 from mqtt.centre.accounts.roles import OfficerRole
 from mqtt.centre.alerts.conditions import AlertKind
-from mqtt.centre.enrolment.invitations import InvitationState, Refusal
+from mqtt.centre.enrolment.invitations import EnrolmentRefusal, InvitationState
 from mqtt.centre.registry.model import SITE_KINDS
 from mqtt.centre.tracing.cases.cases import CaseState, Purpose
 from mqtt.centre.tracing.cases.questions import QuestionKind, QuestionState
@@ -114,7 +114,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "centre.key": [f"{code}.{field}" for code in KEY_CODES for field in FIELDS if field != "place"],
     "centre.sheet": FIELDS,
     "centre.enrolment-state": InvitationState,
-    "check.enrolment": Refusal,
+    "check.enrolment": EnrolmentRefusal,
     "centre.role": OfficerRole,
     "centre.alert": AlertKind,
     "centre.alert-detail": [

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mqtt.message_model import InvalidMessageError
-from mqtt.remote.command_guard import CLOCK_LEEWAY, AcceptedCommand, CommandGuard, Refusal, RefusalCode
+from mqtt.remote.command_guard import CLOCK_LEEWAY, AcceptedCommand, CommandGuard, CommandRefusal, RefusalCode
 from mqtt.remote.commands import (
     MAX_LIFETIME,
     CommandMessage,
@@ -35,7 +35,7 @@ def a_guard(highest: int = 0) -> CommandGuard:
 
 def code_of(guard: CommandGuard, message: CommandMessage, topic: str | None = None) -> RefusalCode | None:
     found = guard.check(topic or message.name, signed(message), AT)
-    return found.code if isinstance(found, Refusal) else None
+    return found.code if isinstance(found, CommandRefusal) else None
 
 
 def test_a_command_for_this_device_and_connection_is_obeyed_once() -> None:
@@ -45,7 +45,7 @@ def test_a_command_for_this_device_and_connection_is_obeyed_once() -> None:
     assert isinstance(first, AcceptedCommand)
     assert first.name is CommandName.PAUSE
     assert first.arguments.model_dump() == {"minutes": 5}
-    assert second == Refusal(RefusalCode.REPLAYED)
+    assert second == CommandRefusal(RefusalCode.REPLAYED)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_the_topic_names_the_command_that_is_signed() -> None:
 
 
 def test_a_device_whose_clock_is_not_set_obeys_nothing_and_says_so() -> None:
-    assert a_guard().check("pause", signed(a_command()), None) == Refusal(RefusalCode.CLOCK_UNSET, "a" * 32)
+    assert a_guard().check("pause", signed(a_command()), None) == CommandRefusal(RefusalCode.CLOCK_UNSET, "a" * 32)
 
 
 def test_before_its_hello_a_device_obeys_nothing() -> None:
@@ -92,8 +92,10 @@ def test_before_its_hello_a_device_obeys_nothing() -> None:
 
 def test_forged_foreign_and_replayed_commands_get_no_reply() -> None:
     guard = a_guard()
-    assert guard.check("pause", signed(a_command(), OTHER_KEY), AT) == Refusal(RefusalCode.FORGED)
-    assert guard.check("pause", signed(a_command(device="dong-ba/gate-2")), AT) == Refusal(RefusalCode.OTHER_DEVICE)
+    assert guard.check("pause", signed(a_command(), OTHER_KEY), AT) == CommandRefusal(RefusalCode.FORGED)
+    assert guard.check("pause", signed(a_command(device="dong-ba/gate-2")), AT) == CommandRefusal(
+        RefusalCode.OTHER_DEVICE
+    )
 
 
 def _others(chance: random.Random) -> Iterator[CommandMessage]:
@@ -140,7 +142,7 @@ def test_whatever_an_attacker_sends_between_them_each_command_of_the_centre_is_o
     for data in sent:
         assert isinstance(guard.check("pause", data, AT), AcceptedCommand)
         attacker.seen.append(data)
-        assert all(isinstance(guard.check("pause", attacker.message(), AT), Refusal) for _ in range(5))
+        assert all(isinstance(guard.check("pause", attacker.message(), AT), CommandRefusal) for _ in range(5))
 
 
 def test_of_ten_thousand_attacks_none_is_obeyed() -> None:
@@ -148,8 +150,8 @@ def test_of_ten_thousand_attacks_none_is_obeyed() -> None:
     attacker = Attacker(random.Random(19), [first])
     assert isinstance(guard.check("pause", first, AT), AcceptedCommand)
     found = [guard.check("pause", attacker.message(), AT) for _ in range(ATTACKS)]
-    assert [one for one in found if not isinstance(one, Refusal)] == []
-    assert {one.code for one in found if isinstance(one, Refusal)} >= {
+    assert [one for one in found if not isinstance(one, CommandRefusal)] == []
+    assert {one.code for one in found if isinstance(one, CommandRefusal)} >= {
         RefusalCode.FORGED,
         RefusalCode.REPLAYED,
         RefusalCode.OTHER_DEVICE,
@@ -174,7 +176,7 @@ def test_after_a_restart_with_a_database_of_an_old_image_nothing_of_before_is_ob
     assert isinstance(a_guard().check("pause", signed(message), AT), AcceptedCommand)
     restored = CommandGuard(DEVICE, [FLEET_KEY.public_key()], highest_counter=0)
     restored.session = "6" * 32  # random, for each connection
-    assert restored.check("pause", signed(message), AT) == Refusal(RefusalCode.OTHER_SESSION, "a" * 32)
+    assert restored.check("pause", signed(message), AT) == CommandRefusal(RefusalCode.OTHER_SESSION, "a" * 32)
 
 
 def test_no_command_shows_or_sends_a_picture_of_the_camera() -> None:

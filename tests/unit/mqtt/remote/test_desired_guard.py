@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mqtt.message_model import InvalidMessageError
-from mqtt.remote.command_guard import Refusal, RefusalCode
+from mqtt.remote.command_guard import CommandRefusal, RefusalCode
 from mqtt.remote.configuration import ConfigurationReport, DesiredMessage, canonical_bytes, values_sha256
 from mqtt.remote.desired_guard import DesiredGuard
 from mqtt.remote.signature import OrderUse, sign_order
@@ -54,7 +54,7 @@ def a_guard(highest: int = 0) -> DesiredGuard:
 
 def check(data: bytes, now: datetime | None = AT, session: str | None = SESSION, highest: int = 0) -> object:
     found = a_guard(highest).check(data, session, now)
-    return found.code if isinstance(found, Refusal) else found
+    return found.code if isinstance(found, CommandRefusal) else found
 
 
 def test_what_the_fleet_key_signed_for_this_connection_is_taken_once_and_matches_its_schema() -> None:
@@ -62,7 +62,7 @@ def test_what_the_fleet_key_signed_for_this_connection_is_taken_once_and_matches
     wire_schema.validator("desired").validate(message.model_dump(mode="json"))
     data = signed_configuration(message)
     assert guard.check(data, SESSION, AT) == message
-    assert guard.check(data, SESSION, AT) == Refusal(RefusalCode.REPLAYED)
+    assert guard.check(data, SESSION, AT) == CommandRefusal(RefusalCode.REPLAYED)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_of_ten_thousand_attacks_none_is_taken() -> None:
     assert isinstance(guard.check(first, SESSION, AT), DesiredMessage)
     made = [data for _ in range(ATTACKS // 11 + 1) for data in attacks(attacker, first, [first])]
     found = [guard.check(data, SESSION, AT) for data in made]
-    assert [one for one in found if not isinstance(one, Refusal)] == []
+    assert [one for one in found if not isinstance(one, CommandRefusal)] == []
 
 
 def attacks(attacker: random.Random, data: bytes, known: list[bytes]) -> list[bytes]:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web_ui.centre.data.tables import Table, to_csv, to_xlsx
+from web_ui.centre.data.tables import PageTable, to_csv, to_xlsx
 
 NAMESPACE = {"s": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 CELLS = st.text(max_size=40) | st.integers(-(10**9), 10**9) | st.none()
@@ -39,7 +39,7 @@ def cells(content: bytes) -> list[dict[str, str]]:
 
 @given(st.text(max_size=40), ROWS)
 def test_any_table_is_a_sheet_that_can_be_read(title: str, rows: list[tuple[str | int | None, ...]]) -> None:
-    found = cells(to_xlsx(Table(title, ("a", "b", "c"), tuple(rows))))
+    found = cells(to_xlsx(PageTable(title, ("a", "b", "c"), tuple(rows))))
     assert found[0] == {"A": "a", "B": "b", "C": "c"}
     assert len(found) == len(rows) + 1
     for row, read in zip(rows, found[1:], strict=True):
@@ -54,7 +54,7 @@ def test_any_table_is_a_sheet_that_can_be_read(title: str, rows: list[tuple[str 
 
 @given(ROWS)
 def test_any_table_is_csv_with_as_many_cells_and_no_formula(rows: list[tuple[str | int | None, ...]]) -> None:
-    text = to_csv(Table("t", ("a", "b", "c"), tuple(rows))).decode("utf-8-sig")
+    text = to_csv(PageTable("t", ("a", "b", "c"), tuple(rows))).decode("utf-8-sig")
     read = list(csv.reader(io.StringIO(text, newline="")))
     assert [len(row) for row in read] == [3] * (len(rows) + 1)
     for row, found in zip(rows, read[1:], strict=True):
@@ -64,12 +64,12 @@ def test_any_table_is_csv_with_as_many_cells_and_no_formula(rows: list[tuple[str
 
 
 def test_columns_beyond_z_have_two_letters() -> None:
-    wide = Table("wide", tuple(f"c{n}" for n in range(30)), ())
+    wide = PageTable("wide", tuple(f"c{n}" for n in range(30)), ())
     assert list(cells(to_xlsx(wide))[0])[-1] == "AD"
 
 
 def test_a_title_that_a_sheet_cannot_have_is_shortened() -> None:
-    content = to_xlsx(Table("a/b[c]*?:" + "x" * 50, ("a",), ()))
+    content = to_xlsx(PageTable("a/b[c]*?:" + "x" * 50, ("a",), ()))
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         workbook = ET.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314
     (name,) = [one.attrib["name"] for one in workbook.findall("s:sheets/s:sheet", NAMESPACE)]

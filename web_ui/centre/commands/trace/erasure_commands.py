@@ -18,7 +18,7 @@ from mqtt.centre.tracing.erasure.forgetting import forget_on_devices
 from mqtt.printable_text import printable
 from web_ui.centre.commands.trace.context import TraceSettings, in_words, signed_in, with_account
 from web_ui.centre.data.calendar import CITY_ZONE, utc_now
-from web_ui.centre.data.tables import Table
+from web_ui.centre.data.tables import PageTable
 from web_ui.centre.data.trace_pdf import to_pdf
 from web_ui.i18n.formatting import LocaleFormatter, language_names
 
@@ -66,7 +66,7 @@ def certificate(settings: TraceSettings, number: int, *, out: Path | None, langu
         raise SystemExit(1)
 
 
-def certificate_texts(found: ErasureCertificate, formatter: LocaleFormatter) -> tuple[str, list[str], Table]:
+def certificate_texts(found: ErasureCertificate, formatter: LocaleFormatter) -> tuple[str, list[str], PageTable]:
     """Heading, sentences, and a row for each device."""
     t = formatter.t
     at = formatter.date_time(found.erased_at) if found.erased_at else "–"
@@ -86,7 +86,7 @@ def certificate_texts(found: ErasureCertificate, formatter: LocaleFormatter) -> 
     )
     header = tuple(t(f"centre.column.{name}") for name in ("wire-name", "passages", "forgotten", "time"))
     heading = t("centre.erasure.certificate", number=found.case.number, order=found.case.order_no)
-    return heading, lines, Table(t("centre.gates"), header, rows)
+    return heading, lines, PageTable(t("centre.gates"), header, rows)
 
 
 @click.command()

@@ -14,7 +14,7 @@ from mqtt.centre.tracing.core.answers import Answer
 from mqtt.printable_text import printable
 from web_ui.centre.commands.trace.context import TraceSettings, in_words, ledger_source, signed_in, with_account
 from web_ui.centre.data.calendar import CITY_ZONE, utc_now
-from web_ui.centre.data.tables import BYTE_ORDER_MARK, Table
+from web_ui.centre.data.tables import BYTE_ORDER_MARK, PageTable
 from web_ui.centre.data.trace_pdf import to_pdf
 from web_ui.centre.data.trace_tables import answer_csv, answer_lines, answer_tables, sheet_heading
 from web_ui.i18n.formatting import LocaleFormatter, language_names
@@ -79,7 +79,7 @@ def results(
     click.echo(f"{out}. {note}")
 
 
-def _print(heading: str, lines: list[str], tables: list[Table]) -> None:
+def _print(heading: str, lines: list[str], tables: list[PageTable]) -> None:
     click.echo(heading)
     for line in lines:
         click.echo(line)

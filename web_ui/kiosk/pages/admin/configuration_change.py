@@ -19,7 +19,7 @@ from web_ui.auth import access_control
 from web_ui.auth.accounts import Role
 from web_ui.i18n import request_locale
 from web_ui.i18n.text_sanitizer import truncate
-from web_ui.kiosk.pages.command_client import CommandResult, submit_command
+from web_ui.kiosk.pages.command_client import DaemonResult, submit_command
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
 from web_ui.kiosk.pages.rendering import render_page
 
@@ -157,7 +157,7 @@ def _detail(found: Submitted) -> str:
     return "; ".join(f"{name}: {before} -> {after}" for name, before, after in found.lines)
 
 
-def _end(result: CommandResult, done: str) -> AnyResponse:
+def _end(result: DaemonResult, done: str) -> AnyResponse:
     if result.error:
         return _page(result.error, message=result.message, code=409)
     return _page(done=done)

@@ -12,7 +12,7 @@ MIME_TYPES = {"csv": "text/csv", "xlsx": "application/vnd.openxmlformats-officed
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReportTable:
     """One sheet."""
 
     title: str
@@ -20,7 +20,7 @@ class Table:
     """The first is the head."""
 
 
-def report_tables(values: Mapping[str, Any], formatter: LocaleFormatter) -> tuple[Table, ...]:
+def report_tables(values: Mapping[str, Any], formatter: LocaleFormatter) -> tuple[ReportTable, ...]:
     """Days and refusals, from the values of the page (view.py). Numbers are numbers."""
     t = formatter.t
     names = ("day", "opening-hours", "passes", "ins", "outs", "checked", "refused", "down", "down-while-open")
@@ -28,12 +28,12 @@ def report_tables(values: Mapping[str, Any], formatter: LocaleFormatter) -> tupl
     days = tuple(row.cells for row in values["report_rows"])
     reasons = tuple((row.reason, row.events) for row in values["report_refusals"])
     return (
-        Table(t("report.by-day"), (head, *days)),
-        Table(t("report.refusals"), ((t("events.reason"), t("report.scans")), *reasons)),
+        ReportTable(t("report.by-day"), (head, *days)),
+        ReportTable(t("report.refusals"), ((t("events.reason"), t("report.scans")), *reasons)),
     )
 
 
-def csv_file(tables: Sequence[Table]) -> bytes:
+def csv_file(tables: Sequence[ReportTable]) -> bytes:
     """The tables one below the other. Excel reads UTF-8 only with the mark at the beginning."""
     rows: list[Sequence[object]] = []
     for table in tables:
@@ -41,7 +41,7 @@ def csv_file(tables: Sequence[Table]) -> bytes:
     return ("\ufeff" + csv_text(rows)).encode()
 
 
-def xlsx_file(tables: Sequence[Table]) -> bytes:
+def xlsx_file(tables: Sequence[ReportTable]) -> bytes:
     """A workbook."""
     from openpyxl import Workbook  # noqa: PLC0415  it takes 0.2 s and 10 MB, and few people download a workbook
 

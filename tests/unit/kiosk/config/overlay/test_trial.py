@@ -8,7 +8,7 @@ import pytest
 from kiosk import config
 from kiosk.app.builders.configuration import ChangeRefusedError, ConfigurationControl, LocalChange
 from kiosk.config.overlay.document import TRIAL_S
-from kiosk.config.overlay.judgement import SETTLE_S, STEADY_S, Observation
+from kiosk.config.overlay.judgement import SETTLE_S, STEADY_S, SettingsObservation
 from mqtt.remote.configuration import TrialCode, TrialState, values_sha256
 from tests.fakes.parts.configured_device import WELL, ConfiguredDevice, desired
 
@@ -52,7 +52,7 @@ def test_what_works_is_kept_after_some_seconds_and_is_there_at_the_next_start(de
     ],
 )
 def test_what_does_not_work_is_rolled_back_when_its_time_is_over(
-    device: ConfiguredDevice, seen: Observation, code: TrialCode, detail: str
+    device: ConfiguredDevice, seen: SettingsObservation, code: TrialCode, detail: str
 ) -> None:
     device.desire(WIDER)
     device.live(TRIAL_S - 1, seen)

@@ -17,7 +17,7 @@ from kiosk.delivery.remote.list_download import (
     MAX_RETRY_S,
     UNREACHABLE,
     WRONG_HASH,
-    Answer,
+    DownloadAnswer,
     DownloadError,
     ListDownload,
 )
@@ -45,12 +45,12 @@ class Server:
         self.sent_bytes = 0
         self.is_up = True
 
-    def fetch(self, url: str, first_byte: int) -> AbstractContextManager[Answer]:
+    def fetch(self, url: str, first_byte: int) -> AbstractContextManager[DownloadAnswer]:
         if not self.is_up:
             raise DownloadError("the server does not answer")
         begins_at = first_byte if self.knows_ranges else 0
         limit = self.cuts.pop(0) if self.cuts else len(self.content)
-        return nullcontext(Answer(begins_at, self._chunks(self.content[begins_at:][:limit])))
+        return nullcontext(DownloadAnswer(begins_at, self._chunks(self.content[begins_at:][:limit])))
 
     def _chunks(self, data: bytes) -> Iterator[bytes]:
         for start in range(0, len(data), 64):
