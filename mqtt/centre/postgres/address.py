@@ -20,8 +20,12 @@ _DEFAULTS: dict[str, str | int] = {
     "tcp_user_timeout": 6000,  # milliseconds
     "target_session_attrs": "read-write",  # a standby, and a server that has become one, are passed over
 }
+_UTC = "-c TimeZone=UTC"
+"""The time zone of the server must not matter: Python cannot represent the last hours of the year 9999 in one east of Greenwich."""
 
 
 def connection_options(address: str, application_name: str) -> dict[str, Any]:
     """The keyword arguments of `psycopg.connect`. Raises psycopg.ProgrammingError for an address that is none."""
-    return {"application_name": application_name, **_DEFAULTS, **conninfo_to_dict(address)}
+    said: dict[str, Any] = {**conninfo_to_dict(address)}
+    said["options"] = f"{_UTC} {said.get('options', '')}".rstrip()
+    return {"application_name": application_name, **_DEFAULTS, **said}

@@ -127,5 +127,8 @@ def test_the_standby_takes_over_and_loses_and_doubles_nothing(server: PostgresSe
 def test_what_the_address_says_has_precedence(tmp_path: Path) -> None:
     options = connection_options("postgresql://centre@a,b/entrance?connect_timeout=30", "x")
     assert (options["host"], options["connect_timeout"], options["target_session_attrs"]) == ("a,b", "30", "read-write")
+    assert connection_options("postgresql://a/b?options=-c%20work_mem%3D8MB", "x")["options"] == (
+        "-c TimeZone=UTC -c work_mem=8MB"
+    )
     assert connection_options("postgresql://a/b?target_session_attrs=any", "x")["target_session_attrs"] == "any"
     assert connection_options("postgresql://a/b", "x")["connect_timeout"] == CONNECT_TIMEOUT_S
