@@ -55,7 +55,7 @@ def statement_of(since_at: datetime, until_at: datetime, device: int) -> tuple[b
 
 def test_tracing_reads_three_days_and_the_index_of_what_has_no_right_time(address: str) -> None:
     since_at = NOW - timedelta(days=5, hours=1)
-    with psycopg.connect(address) as connection:
+    with psycopg.connect(address, options="-c TimeZone=UTC") as connection:
         number = connection.execute("SELECT number FROM device WHERE site = 'site-3'").fetchone()
         assert number
         statement, values = statement_of(since_at, since_at + timedelta(hours=2), number[0])
