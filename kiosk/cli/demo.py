@@ -4,6 +4,7 @@ import json
 import sys
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import click
@@ -74,9 +75,7 @@ def demo(
             camera=camera,
             window_s=1.0 if once else 3.0,
             trust=_absolute(trust),
-            on_start=lambda name: console.print(
-                f"[dim]{' · '.join(in_all_languages('demo.starting', name=name))}[/dim]"
-            ),
+            on_start=partial(_show_start, console),
         )
         try:
             with running_demo:
@@ -89,6 +88,10 @@ def demo(
         verdict = running_demo.check_result()
         click.echo(json.dumps(verdict.as_json()))
         sys.exit(0 if verdict.is_ok else 1)
+
+
+def _show_start(console: Console, name: str) -> None:
+    console.print(f"[dim]{' · '.join(in_all_languages('demo.starting', name=name))}[/dim]")
 
 
 def _absolute(trust: tuple[Path, Path] | None) -> tuple[Path, Path] | None:
@@ -104,9 +107,7 @@ def _run_city(console: Console, *, once: bool) -> None:
             timing,
             window_s=1.0 if once else 6.0,
             pause_s=0.0 if once else 6.0,
-            on_start=lambda name: console.print(
-                f"[dim]{' · '.join(in_all_languages('demo.starting', name=name))}[/dim]"
-            ),
+            on_start=partial(_show_start, console),
         )
         try:
             with running:

@@ -165,11 +165,8 @@ class Outbox(Protocol):
     def newest_seq(self) -> int:
         """Of the last committed event; 0 if there is none."""
 
-    def pending(self, after_seq: int, limit: int) -> Sequence[StoredEvent]:
-        """Undelivered events with seq > after_seq, oldest first, at most `limit`."""
-
     def pending_rows(self, after_seq: int, limit: int) -> Sequence[tuple[Any, ...]]:
-        """The same events as rows of the store (kiosk.storage.rows.EVENT_COLUMNS), for EventEncoder."""
+        """Undelivered events with seq > after_seq, oldest first, at most `limit`: rows of EVENT_COLUMNS, for EventEncoder."""
 
     def event_ids(self, first_seq: int, last_seq: int) -> Mapping[int, bytes]:
         """The ids of these events by seq. Raises StoreError."""

@@ -9,6 +9,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 import time
 import wave
 from collections.abc import Iterator
@@ -24,13 +25,14 @@ from tests.fakes.data.status_snapshots import a_status, answers, publish
 
 APLAY = """\
 #!{python}
-import os, sys, time
+import os, sys, threading, time
 os.read(0, 4096)
 with open({log!r}, "a") as log:
     print(time.time() * 1000, file=log)
-time.sleep(0.05)
+threading.Event().wait(0.05)
 """
 POLL_S = 0.002
+_pause = threading.Event()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,10 +79,10 @@ def _latencies_ms(run_dir: Path, log: Path, rounds: int) -> Iterator[float]:
         publish(run_dir, a_status(DeviceState.READY, now=now, recent_decisions=(decision,)))
         ends_s = time.monotonic() + 10
         while len(lines := log.read_text(encoding="ascii").split()) == played and time.monotonic() < ends_s:
-            time.sleep(POLL_S)
+            _pause.wait(POLL_S)
         if number > 1:  # the first one also waits for the start of the program
             yield float(lines[-1]) - published_ms
-        time.sleep(0.2)
+        _pause.wait(0.2)
 
 
 @contextmanager
@@ -91,7 +93,7 @@ def _speaking(config: Path, programs: Path) -> Iterator[int]:
         assert process.stderr
         while "speaks" not in (line := process.stderr.readline()):
             assert line, "kiosk speak ended"
-        time.sleep(0.5)  # it has seen the status of before
+        _pause.wait(0.5)  # it has seen the status of before
         try:
             yield process.pid
         finally:

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kiosk.core.model import ClockReading, StoredEvent
+from kiosk.core.model import ClockReading
 from kiosk.core.ports import NoticeLike
 from mqtt.sequence_ranges import RangeSet
 from tests.fleet.kiosk.people import Encounter
@@ -90,10 +90,6 @@ class FleetOutbox:
         encounter = self._encounters[(self._index + seq) % len(self._encounters)]
         monotonic_s = max(0.0, at_ms / 1000 - self.offset_s)
         return (seq, self.event_id(seq), _BOOT_NUMBER, at_ms * 1000, monotonic_s, *encounter, None, None)
-
-    def pending(self, after_seq: int, limit: int) -> Sequence[StoredEvent]:
-        """Of the product, only the tests use it."""
-        raise NotImplementedError
 
     def event_ids(self, first_seq: int, last_seq: int) -> dict[int, bytes]:
         """See Outbox."""
