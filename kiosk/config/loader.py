@@ -94,6 +94,15 @@ def camera_with_source(source: str, base: CameraSettings) -> CameraSettings:
         raise ConfigError(Path("--camera"), list(_error_messages(error))) from None
 
 
+FORMS = {
+    "camera.source": "picamera2, webcam:NUMBER, replay:FOLDER, synthetic, synthetic:SOCKET, or scanner:/dev/... without a camera",
+    "scanner.source": "scanner: and the path of the device, as in scanner:/dev/ttyACM0",
+    "gpio.relay_led": "letters, digits, colons, hyphens and underscores only, at most 63",
+    "access.daily_reset_at": "a time of the day from 00:00 to 23:59",
+}
+"""Settings with a pattern that are no names, in words."""
+
+
 def _error_messages(validation_error: ValidationError) -> Iterator[str]:
     """A sentence for each mistake found by pydantic or by our own validators."""
     for error in validation_error.errors(include_url=False):
@@ -118,8 +127,9 @@ def _error_message(error: Any) -> str:
         return f"{text}{full_stop}" if place in text else f"{place}: {text}{full_stop}"
     if error["type"] == "tuple_type":
         return f'{place}: a list in square brackets is needed, as in [1, 2] or ["a", "b"]; found {_truncated(error["input"])}.'
-    if error["type"] == "string_pattern_mismatch" and "a-z0-9-" in error["msg"]:
-        return f"{place}: small letters, digits and hyphens only, at most 63; found {_truncated(error['input'])}."
+    if error["type"] == "string_pattern_mismatch":
+        form = FORMS.get(place, "small letters, digits and hyphens only, at most 63")
+        return f"{place}: {form}; found {_truncated(error['input'])}."
     return f"{place}: {error['msg']}; found {_truncated(error['input'])}."
 
 

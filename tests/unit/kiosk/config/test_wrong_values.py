@@ -1,13 +1,17 @@
 """Values that only their user can judge, and files as editors save them: the loader says what is wrong, all at once."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from kiosk import config
+from kiosk.config.loader import FORMS
 from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.system.translations import languages
 from tests.examples import examples
@@ -158,3 +162,25 @@ def test_one_text_where_a_list_is_needed_is_refused_with_an_example(tmp_path: Pa
     message = mistakes(tmp_path, f'{SMALLEST}\n[mqtt]\nbrokers = "broker.example:8883"\n')
     assert "mqtt.brokers: a list in square brackets is needed" in message
     assert "broker.example:8883" in message
+
+
+def _patterns(section: type[BaseModel], place: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted name and pattern of each setting that has one."""
+    for name, field in section.model_fields.items():
+        for part in [field.annotation, *get_args(field.annotation)]:
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from _patterns(part, f"{place}{name}.")
+        for one in [*field.metadata, *(more for part in get_args(field.annotation) for more in get_args(part)[1:])]:
+            if isinstance(pattern := getattr(one, "pattern", None), str):
+                yield f"{place}{name}", pattern
+
+
+def test_a_value_of_a_wrong_form_is_answered_in_words_and_never_with_a_pattern() -> None:
+    found = dict(_patterns(config.Settings))
+    assert len(found) >= 5
+    for place, pattern in found.items():
+        assert place in FORMS or "a-z0-9-" in pattern, place
+        assert "\\" not in FORMS.get(place, "")
+    assert FORMS.keys() <= found.keys()
+    with pytest.raises(config.ConfigError, match="as in scanner:/dev/ttyACM0; found 'serial'"):
+        config.parse_settings({"scanner": {"source": "serial"}}, Path("x.toml"))
